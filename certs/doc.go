@@ -1,0 +1,90 @@
+// Package certs decides whom a certificate identifies: its chain, its validity,
+// its usage, the strength of its key, its revocation; and it holds the keys with
+// which we sign. It knows no XML, and no error of it names a SOAP fault or a REQ
+// code.
+//
+// # What is not done
+//
+// The network is never asked on the road of a request: no CRL, no issuer, no OCSP
+// answer is fetched there, and no address that stands in a certificate is ever
+// contacted. Intermediate certificates come from the configuration or with the
+// message, at most four. Delta and indirect CRLs, and those for some reasons
+// only, are refused. Unicode normalization is not applied to names: what differs
+// by it differs. Keys on the list of weak Debian keys are not looked for. A NIHII
+// number is taken as the CA wrote it; check digits are verified of SSIN and CBE.
+//
+// # From octets to an Identity
+//
+//	v, err := certs.NewVerifier(certs.Config{Profiles: …, CRL: …})
+//	leaf, err := v.Parse(der)                                        // syntax, no trust
+//	id, err := v.Identify(certs.RoleIdentity, leaf, intermediates, at) // the proof
+//	id.Kind(); id.SSIN(); id.NotAfter(); id.Certificate().SubjectIs(text)
+//
+// [Verifier.Parse] keeps parsed certificates by the SHA-256 of their DER,
+// [Verifier.Identify] keeps verified paths by fingerprint and role, both in
+// caches that may forget at any time. A known path is valid under the trust that
+// verified it; its validity in time and the CRLs are asked again whenever it is
+// used, so a new CRL counts from the moment that it is swapped in, and the swap
+// drops nothing. Both calls then allocate nothing.
+//
+// [Identity] is a value that only Identify makes; the zero Identity is nobody. A
+// [Name] is a parsed distinguished name: names are compared by structure, never
+// as text (D10).
+//
+// # Roles and profiles
+//
+// A [Profile] says which certificates may play a [Role]: which kinds of subject,
+// under which roots and issuers, with which usages and policies, or which ones by
+// fingerprint. Nothing narrows by default and nothing is wide by default: a
+// profile that says too little is refused when the Verifier is made (A8, K7).
+// BelgianEID, EHealthPlatform and TokenIssuer give the rules of the wire
+// document, and want their authorities:
+//
+//	ca := &certs.Authority{Certificate: der, DistributionPoints: []string{"http://…/ca.crl"}}
+//	p := certs.BelgianEID()
+//	p.Roots, p.Intermediates = roots, []*certs.Authority{ca}
+//
+// The subject decides the kind (wire document 6): a serialNumber makes an [EID],
+// TYPE=value in OU and CN an [EHealthPerson] or [EHealthOrganisation]; a name that
+// is both is refused, so that neither can be used for the other (K8).
+//
+// # Revocation
+//
+// CRLs come from files and directories, and from the distribution points that
+// the configuration lists. A CRL counts when its issuer's key signed it, under
+// the issuer's name, by a certificate that may sign CRLs, with that key's
+// identifier (K2), and when it is not older than the one before it (K3). It is
+// kept as an index of 24 octets an entry.
+//
+// Each authority has a policy for the certificates that it issued, [Revocation].
+// This is the whole of it; the test TestRevocationTable holds it state by state:
+//
+//	CRL of the issuer      │ require  │ grace D   │ off
+//	───────────────────────┼──────────┼───────────┼────────────
+//	lists the certificate  │ Revoked  │ Revoked   │ Revoked
+//	fresh                  │ Cleared  │ Cleared   │ Cleared
+//	late by at most D      │ Unknown  │ Late      │ NotChecked
+//	late by more           │ Unknown  │ Unknown   │ NotChecked
+//	not yet valid          │ Unknown  │ Unknown   │ NotChecked
+//	missing, unparsable,   │ Unknown  │ Unknown   │ NotChecked
+//	  unproven, out of scope│         │           │
+//
+// Revoked and Unknown (RevocationUnknown) refuse. A listed certificate is refused
+// under every policy, by a late list too, whatever the reason (certificateHold
+// included) and the date of the entry. A list is late when nextUpdate was more
+// than CRLConfig.Skew ago. Every certificate of a path but its root is asked
+// about; the weakest answer is that of the Identity. An authority that is off is
+// named in the log when the configuration is taken.
+//
+// # Our keys
+//
+// [LoadSigner] and [NewSigner] give a [Signer]: key and certificate belong
+// together, the certificate is valid, the key is strong, and a probe that it
+// signed was verified.
+//
+// # Errors
+//
+// Every refusal is an *[Error]: a [Reason] that may be told to a stranger, and a
+// cause for the operator that names authorities, files and addresses but never a
+// person. [ReasonOf] gives the Reason of any error.
+package certs

@@ -1,0 +1,132 @@
+package certs_test
+
+import (
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sceau/certs"
+	"sceau/internal/testpki"
+)
+
+// TestFetchAsksForChanges: what has not changed is not sent again, and is no failure.
+func TestFetchAsksForChanges(t *testing.T) {
+	pki := testpki.Load()
+	crl := sign(t, pki.CitizenCA, list())
+	var asked atomic.Int64
+	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+		recorder := httptest.NewRecorder()
+		recorder.Header().Set("ETag", `"5"`)
+		recorder.Header().Set("Last-Modified", "Sat, 21 Nov 2026 19:00:00 GMT")
+		if r.Header.Get("If-None-Match") == `"5"` && r.Header.Get("If-Modified-Since") != "" {
+			asked.Add(1)
+			recorder.WriteHeader(http.StatusNotModified)
+		} else {
+			recorder.Write(crl)
+		}
+		return recorder.Result(), nil
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := anchored(pki.CitizenCA, certs.Revocation{}, "http://ca.example/ca.crl")
+		c.CRL.Transport = transport
+		v, err := certs.NewVerifier(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close()
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		s := v.Status(testpki.Now())
+		if n := asked.Load(); n < 2 || n > 6 || s.Authorities[0].LastError != nil || !s.Ready() || s.Authorities[0].LastTry.IsZero() {
+			t.Errorf("%d conditional requests, %+v", n, s.Authorities[0])
+		}
+	})
+}
+
+// TestFetchBacksOff: a server that fails is asked more and more seldom, and again at last.
+func TestFetchBacksOff(t *testing.T) {
+	pki := testpki.Load()
+	crl := sign(t, pki.CitizenCA, list())
+	var tries atomic.Int64
+	var healthy atomic.Bool
+	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+		tries.Add(1)
+		if !healthy.Load() {
+			return nil, errors.New("connection refused")
+		}
+		recorder := httptest.NewRecorder()
+		recorder.Write(crl)
+		return recorder.Result(), nil
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c := anchored(pki.CitizenCA, certs.Revocation{}, "http://ca.example/ca.crl")
+		c.CRL.Transport = transport
+		v, err := certs.NewVerifier(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close()
+		time.Sleep(24 * time.Hour)
+		if n := tries.Load(); n < 20 || n > 80 {
+			t.Errorf("%d tries in a day of failure", n)
+		}
+		if s := v.Status(testpki.Now()); s.Ready() || s.Authorities[0].LastError == nil || s.Authorities[0].State != certs.CRLMissing {
+			t.Errorf("%+v", s.Authorities[0])
+		}
+		healthy.Store(true)
+		time.Sleep(2 * time.Hour)
+		if s := v.Status(testpki.Now()); !s.Ready() || s.Authorities[0].LastError != nil {
+			t.Errorf("%+v", s.Authorities[0])
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestFilesAreWatched: a CRL that appears in a directory counts without a reload;
+// a broken one beside it, or in its place, takes nothing away.
+func TestFilesAreWatched(t *testing.T) {
+	pki := testpki.Load()
+	dir := files(t)
+	c := anchored(pki.CitizenCA, certs.Revocation{})
+	c.CRL.Files, c.CRL.FileInterval = []string{dir}, 5*time.Millisecond
+	v := open(t, c)
+	write := func(content []byte) {
+		temporary := filepath.Join(dir, ".new")
+		if err := os.WriteFile(temporary, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(temporary, filepath.Join(dir, "ca.crl")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await := func(want certs.Reason) {
+		t.Helper()
+		for range 2000 {
+			if reasonOf(t, v, certs.RoleIdentity, pki.AliceEID.DER) == want {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		t.Fatalf("never %v", want)
+	}
+	await(certs.RevocationUnknown)
+	write(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: sign(t, pki.CitizenCA, list())}))
+	await(0)
+	newer := list(pki.AliceEID.DER)
+	newer.Number = 6
+	write(sign(t, pki.CitizenCA, newer))
+	await(certs.Revoked)
+	write([]byte("no CRL"))
+	time.Sleep(20 * time.Millisecond)
+	await(certs.Revoked)
+}

@@ -1,0 +1,358 @@
+package certs
+
+import (
+	"crypto/x509"
+	"errors"
+	"slices"
+	"time"
+)
+
+// The bounds of a path (K5, Z8).
+const (
+	maxMessageIntermediates = 4
+	maxPath                 = 5
+)
+
+// verified is a certificate whose path and profile were proven under one trust:
+// all that does not depend on the moment, save that both validity and revocation
+// are asked again whenever it is used. It is immutable.
+type verified struct {
+	trust     *trust
+	role      Role
+	profile   *profile
+	kind      Kind
+	leaf      *Certificate
+	path      []*Certificate
+	links     []link // one for each certificate whose revocation counts
+	notBefore time.Time
+	notAfter  time.Time
+}
+
+// link is a certificate of a path and who answers for its revocation.
+type link struct {
+	certificate *Certificate
+	authority   *authority // nil: its issuer came with the message, and no CRL of it is known
+}
+
+// verify finds the profile that admits a certificate in a role. When only the
+// revocation refuses, what was proven comes back beside the error: it need not be
+// proven again when the certificate comes again.
+func (t *trust) verify(role Role, leaf *Certificate, intermediates []*Certificate, at time.Time) (*verified, RevocationStatus, error) {
+	if !t.serves(role) {
+		return nil, 0, refuse(UnknownRole, nil)
+	}
+	var first error
+	var proven *verified
+	for _, p := range t.profiles {
+		if p.Role != role {
+			continue
+		}
+		kind := p.admits(leaf)
+		if kind == Nobody {
+			continue
+		}
+		v, status, err := t.verifyUnder(p, kind, leaf, intermediates, at)
+		if err == nil {
+			return v, status, nil
+		}
+		if first == nil || ReasonOf(first) == UntrustedIssuer { // of several profiles, the one whose authorities know the certificate tells more
+			first, proven = err, v
+		}
+	}
+	if first != nil {
+		return proven, 0, first
+	}
+	if leaf.holderErr != nil {
+		return nil, 0, leaf.holderErr
+	}
+	return nil, 0, refuse(WrongProfile, errors.New("subject is of another kind"))
+}
+
+// admits gives the kind as which a profile admits a subject, Nobody when it does
+// not: the swap of an eID for an eHealth certificate ends here (K8).
+func (p *profile) admits(leaf *Certificate) Kind {
+	if p.pinned[leaf.fingerprint] {
+		return Service
+	}
+	if len(p.Roots) == 0 {
+		return Nobody
+	}
+	if len(p.subjects) > 0 && !slices.ContainsFunc(p.subjects, leaf.subject.Equal) {
+		return Nobody
+	}
+	if slices.Contains(p.Kinds, Service) { // Subjects is not empty then: see Profile.check
+		return Service
+	}
+	h := &leaf.holder
+	if leaf.holderErr != nil || h.testCard && !p.TestCards || !slices.Contains(p.Kinds, h.kind) {
+		return Nobody
+	}
+	return h.kind
+}
+
+// verifyUnder measures a certificate by one profile: what is cheap first, the
+// path next, the search for weak keys at the end (Z8).
+func (t *trust) verifyUnder(p *profile, kind Kind, leaf *Certificate, intermediates []*Certificate, at time.Time) (*verified, RevocationStatus, error) {
+	if err := leaf.covers(at); err != nil {
+		return nil, 0, err
+	}
+	if err := checkKeyShape(leaf.PublicKey(), p.MinRSABits); err != nil {
+		return nil, 0, err
+	}
+	v := &verified{trust: t, role: p.Role, profile: p, kind: kind, leaf: leaf}
+	if p.pinned[leaf.fingerprint] {
+		if usage := leaf.x509.KeyUsage; usage != 0 && usage&p.KeyUsage != p.KeyUsage {
+			return nil, 0, refuse(WrongUsage, errors.New("key usage"))
+		}
+		v.follow([]*Certificate{leaf})
+		return v, NotChecked, nil
+	}
+	if err := p.checkLeaf(leaf); err != nil {
+		return nil, 0, err
+	}
+	paths, err := t.paths(p, leaf, intermediates, at)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := CheckKey(leaf.PublicKey(), p.MinRSABits); err != nil {
+		return nil, 0, err
+	}
+	var first error
+	for _, path := range paths {
+		v.follow(path)
+		status, err := v.revocation(at)
+		if err == nil {
+			return v, status, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return v, 0, first
+}
+
+// checkLeaf makes the checks of the certificate itself (K6).
+func (p *profile) checkLeaf(leaf *Certificate) error {
+	c := leaf.x509
+	switch {
+	case c.Version != 3:
+		return refuse(WrongUsage, errors.New("not a version 3 certificate"))
+	case c.IsCA:
+		return refuse(WrongUsage, errors.New("a CA certificate"))
+	case c.KeyUsage&p.KeyUsage != p.KeyUsage:
+		return refuse(WrongUsage, errors.New("key usage"))
+	case len(c.UnhandledCriticalExtensions) > 0:
+		return refuse(UnknownCriticalExtension, nil)
+	}
+	if !slices.Contains(p.ExtKeyUsage, x509.ExtKeyUsageAny) &&
+		!slices.ContainsFunc(p.ExtKeyUsage, func(u x509.ExtKeyUsage) bool { return slices.Contains(c.ExtKeyUsage, u) }) {
+		return refuse(WrongUsage, errors.New("extended key usage"))
+	}
+	if !p.AnyPolicy && !slices.ContainsFunc(p.policies, func(oid x509.OID) bool { return slices.ContainsFunc(c.Policies, oid.Equal) }) {
+		return refuse(WrongPolicy, nil)
+	}
+	return checkSignatureAlgorithm(c.SignatureAlgorithm)
+}
+
+// paths lets crypto/x509 build paths to the roots of the profile and keeps those
+// that the profile admits.
+func (t *trust) paths(p *profile, leaf *Certificate, intermediates []*Certificate, at time.Time) ([][]*Certificate, error) {
+	pool := p.intermediates
+	if len(intermediates) > 0 {
+		pool = pool.Clone()
+		for _, c := range intermediates {
+			if err := checkIntermediate(c); err != nil {
+				return nil, err
+			}
+			pool.AddCert(c.x509)
+		}
+	}
+	chains, err := leaf.x509.Verify(x509.VerifyOptions{
+		Roots:               p.roots,
+		Intermediates:       pool,
+		CurrentTime:         at,
+		KeyUsages:           p.ExtKeyUsage,
+		CertificatePolicies: p.policies,
+	})
+	if err != nil {
+		return nil, refusePath(err, at)
+	}
+	var paths [][]*Certificate
+	reason := UntrustedIssuer
+	for _, chain := range chains {
+		if len(chain) > maxPath {
+			reason = TooManyCertificates
+			continue
+		}
+		path := []*Certificate{leaf}
+		for _, c := range chain[1:] {
+			path = append(path, t.find(c, intermediates))
+		}
+		if len(path) > 1 && p.mayIssue(path[1]) {
+			paths = append(paths, path)
+		}
+	}
+	if len(paths) == 0 {
+		return nil, refuse(reason, errors.New("no path through an issuer that the profile admits"))
+	}
+	return paths, nil
+}
+
+// checkIntermediate looks at a certificate that came with a message before any signature is verified with it.
+func checkIntermediate(c *Certificate) error {
+	if c == nil {
+		return refuse(Malformed, errors.New("intermediate certificate is nil"))
+	}
+	if !c.subject.Equal(c.issuer) { // some send the root too, whose own signature proves nothing
+		if err := checkSignatureAlgorithm(c.x509.SignatureAlgorithm); err != nil {
+			return err
+		}
+	}
+	return checkKeyShape(c.PublicKey(), 0)
+}
+
+// mayIssue tells whether a certificate's holder may be the issuer of leafs of the
+// profile. An intermediate that came with a message may only by its name (K7).
+func (p *profile) mayIssue(issuer *Certificate) bool {
+	return p.issuers[issuer.name] || slices.ContainsFunc(p.issuerNames, issuer.subject.Equal)
+}
+
+// find gives our form of a certificate of a chain: it is configured or came with the message.
+func (t *trust) find(c *x509.Certificate, intermediates []*Certificate) *Certificate {
+	for _, own := range intermediates {
+		if own.x509 == c {
+			return own
+		}
+	}
+	for _, own := range t.known {
+		if own.x509 == c {
+			return own
+		}
+	}
+	// crypto/x509 keeps one of two equal certificates; it may be another value than ours.
+	for _, own := range intermediates {
+		if own.x509.Equal(c) {
+			return own
+		}
+	}
+	for _, own := range t.known {
+		if own.x509.Equal(c) {
+			return own
+		}
+	}
+	panic("certs: a path holds a certificate that was never given")
+}
+
+// refusePath says in our words why crypto/x509 found no path. Its own text may
+// quote names and is dropped.
+func refusePath(err error, at time.Time) error {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) {
+		switch invalid.Reason {
+		case x509.Expired:
+			if invalid.Cert != nil && at.Before(invalid.Cert.NotBefore) {
+				return refuse(NotYetValid, errors.New("a certificate of the path"))
+			}
+			return refuse(Expired, errors.New("a certificate of the path"))
+		case x509.IncompatibleUsage:
+			return refuse(WrongUsage, errors.New("extended key usage of the path"))
+		case x509.NoValidChains:
+			return refuse(WrongPolicy, errors.New("of the path"))
+		}
+		return refuse(ConstraintViolated, errors.New("a certificate of the path may not issue what it issued"))
+	}
+	var unhandled x509.UnhandledCriticalExtension
+	if errors.As(err, &unhandled) {
+		return refuse(UnknownCriticalExtension, errors.New("in the path"))
+	}
+	var constraint x509.ConstraintViolationError
+	if errors.As(err, &constraint) {
+		return refuse(ConstraintViolated, errors.New("in the path"))
+	}
+	return refuse(UntrustedIssuer, nil)
+}
+
+// follow takes a path: its validity is what all its certificates share.
+func (v *verified) follow(path []*Certificate) {
+	v.path, v.links = path, nil
+	v.notBefore, v.notAfter = path[0].NotBefore(), path[0].NotAfter()
+	for i, c := range path {
+		if c.NotBefore().After(v.notBefore) {
+			v.notBefore = c.NotBefore()
+		}
+		if c.NotAfter().Before(v.notAfter) {
+			v.notAfter = c.NotAfter()
+		}
+		if i > 0 {
+			v.links = append(v.links, link{certificate: path[i-1], authority: v.trust.authorities[c.name]})
+		}
+	}
+}
+
+// again asks what depends on the moment. A refusal is final when it concerns the
+// certificate itself: no other path can lift it.
+func (v *verified) again(at time.Time) (status RevocationStatus, final bool, err error) {
+	if err := v.leaf.covers(at); err != nil {
+		return 0, true, err
+	}
+	if at.Before(v.notBefore) {
+		return 0, false, refuse(NotYetValid, nil)
+	}
+	if at.After(v.notAfter) {
+		return 0, false, refuse(Expired, nil)
+	}
+	if len(v.links) == 0 {
+		return NotChecked, false, nil
+	}
+	status = Cleared
+	for i := range v.links {
+		one, err := v.links[i].revocation(at, v.trust.skew)
+		if err != nil {
+			return 0, i == 0, err
+		}
+		status = min(status, one)
+	}
+	return status, false, nil
+}
+
+// revocation asks the CRLs about every certificate of the path (K4), as they are
+// now: a list that was swapped in a moment ago counts. It does not allocate when
+// nothing is refused.
+func (v *verified) revocation(at time.Time) (RevocationStatus, error) {
+	if len(v.links) == 0 {
+		return NotChecked, nil
+	}
+	weakest := Cleared
+	var unknown error
+	for i := range v.links {
+		status, err := v.links[i].revocation(at, v.trust.skew)
+		switch {
+		case err == nil:
+			weakest = min(weakest, status)
+		case ReasonOf(err) == Revoked: // tells more than any unknown before it
+			return 0, err
+		default:
+			unknown = err
+		}
+	}
+	if unknown != nil {
+		return 0, unknown
+	}
+	return weakest, nil
+}
+
+// revocation asks the CRLs of the issuer about one certificate.
+func (l *link) revocation(at time.Time, skew time.Duration) (RevocationStatus, error) {
+	if l.authority == nil {
+		return 0, refuse(RevocationUnknown, errors.New("the issuer came with the message: it has no CRL here"))
+	}
+	state, late, listed := revocationOf(l.authority.slot.current(), l.certificate, at, skew)
+	status, reason := decide(l.authority.revocation, state, late, listed)
+	switch reason {
+	case 0:
+		return status, nil
+	case Revoked:
+		return 0, refuse(Revoked, errors.New("issued by "+l.authority.certificate.subject.text))
+	}
+	return 0, refuse(reason, errors.New("CRL of "+l.authority.certificate.subject.text+" is "+state.String()))
+}
