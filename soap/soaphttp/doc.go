@@ -1,0 +1,14 @@
+// Package soaphttp serves SOAP 1.1 over HTTP (SOAP 1.1 section 6, WS-I Basic Profile
+// 1.1 section 3.4) on fasthttp, and alone imports it.
+//
+// A Server routes by path. A POST goes to the endpoint's Service; GET with ?wsdl
+// gives its WSDL, and with ?xsd=NAME a schema that the WSDL imports; OPTIONS on any
+// path is answered with the Date that clients set their clocks by. What HTTP can refuse,
+// it refuses before a byte of XML is read: a body too large, another media type
+// (multipart and XOP included, attacks.md D9), another charset (D7), a content encoding
+// (Z6), more requests at once than admitted.
+//
+// A Service that panics over one message answers it with a fault; the others go on.
+//
+// The bytes of a request belong to fasthttp and die when the Service returns.
+package soaphttp

@@ -1,0 +1,315 @@
+package soaphttp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"sceau/soap"
+)
+
+// A Request is one message as it came. Its slices are valid until Service returns.
+type Request struct {
+	Body   []byte
+	Action []byte // SOAPAction as it stands, quotes included; empty when absent
+	Remote netip.Addr
+}
+
+// A Service answers a message: it appends the answer to dst and returns it with the
+// HTTP status and the correlation id for X-CorrelationID, empty for none. It is
+// called by many goroutines.
+type Service func(ctx context.Context, request *Request, dst []byte) (status int, body []byte, correlation string)
+
+// An Endpoint is what one path serves.
+type Endpoint struct {
+	Path    string
+	Service Service
+	WSDL    []byte // for ?wsdl; nil for none
+	// Schemas are the XML schemas that the WSDL imports, by the NAME of ?xsd=NAME.
+	Schemas map[string][]byte
+}
+
+// A Document is what GET of one path gives.
+type Document struct {
+	Path        string
+	ContentType string
+	// Body makes the document, or an error for 503.
+	Body func() ([]byte, error)
+}
+
+// Config bounds a Server. A zero limit is replaced as each field says.
+type Config struct {
+	Endpoints []Endpoint
+	Documents []Document
+
+	// MaxBody bounds a request body in bytes; zero means 256 KiB.
+	MaxBody int
+	// MaxHeader bounds request line and headers in bytes; zero means 8 KiB.
+	MaxHeader int
+	// ReadTimeout bounds the reading of one request, WriteTimeout the writing of one
+	// answer, IdleTimeout the wait for the next request of a connection; zero means
+	// 10 s, 10 s and 75 s.
+	ReadTimeout, WriteTimeout, IdleTimeout time.Duration
+	// MaxConnections bounds open connections; zero means 65536. MaxPerAddress bounds
+	// those of one address; zero means no bound.
+	MaxConnections, MaxPerAddress int
+	// MaxInFlight bounds the requests that are answered at once; those beyond are told
+	// to try later. Zero means 1024.
+	MaxInFlight int
+	// Now is the clock of the Date header; nil means the system's.
+	Now func() time.Time
+	// Log is told of a Service that panicked. Nil means slog.Default.
+	Log *slog.Logger
+}
+
+// A Server serves endpoints on any number of listeners. New makes it.
+type Server struct {
+	config    Config
+	endpoints map[string]*Endpoint
+	documents map[string]*Document
+	inFlight  chan struct{}
+	date      dateHeader
+	http      fasthttp.Server
+	buffers   sync.Pool
+}
+
+// New returns a Server that serves nothing yet.
+func New(config Config) (*Server, error) {
+	if len(config.Endpoints) == 0 {
+		return nil, errors.New("soaphttp: no endpoint")
+	}
+	fill := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	fillTime := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	fill(&config.MaxBody, 256<<10)
+	fill(&config.MaxHeader, 8<<10)
+	fill(&config.MaxConnections, 1<<16)
+	fill(&config.MaxInFlight, 1024)
+	fillTime(&config.ReadTimeout, 10*time.Second)
+	fillTime(&config.WriteTimeout, 10*time.Second)
+	fillTime(&config.IdleTimeout, 75*time.Second)
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	s := &Server{config: config, endpoints: map[string]*Endpoint{}, documents: map[string]*Document{},
+		inFlight: make(chan struct{}, config.MaxInFlight), date: dateHeader{now: config.Now}}
+	for i := range config.Endpoints {
+		e := &config.Endpoints[i]
+		if s.endpoints[e.Path] != nil || e.Service == nil || e.Path == "" {
+			return nil, errors.New("soaphttp: endpoint " + e.Path + " is there twice or has no service")
+		}
+		s.endpoints[e.Path] = e
+	}
+	for i := range config.Documents {
+		s.documents[config.Documents[i].Path] = &config.Documents[i]
+	}
+	s.buffers.New = func() any { b := make([]byte, 0, 16<<10); return &b }
+	s.http = fasthttp.Server{
+		Handler:               s.handle,
+		ErrorHandler:          s.badRequest,
+		NoDefaultServerHeader: true,
+		NoDefaultDate:         config.Now != nil, // then dateHeader writes it
+		NoDefaultContentType:  true,
+		ReadBufferSize:        config.MaxHeader,
+		ReadTimeout:           config.ReadTimeout,
+		WriteTimeout:          config.WriteTimeout,
+		IdleTimeout:           config.IdleTimeout,
+		MaxRequestBodySize:    config.MaxBody,
+		MaxConnsPerIP:         config.MaxPerAddress,
+		Concurrency:           config.MaxConnections,
+		ReduceMemoryUsage:     true, // 10 000 idle connections: 69 MB instead of 396 MB
+		CloseOnShutdown:       true,
+		TCPKeepalive:          true,
+		// What fasthttp would log quotes the peer's bytes; the errors that matter are
+		// answered and counted.
+		Logger: log.New(io.Discard, "", 0),
+	}
+	return s, nil
+}
+
+// Serve accepts connections from listener until Shutdown. Several listeners may be
+// served at once.
+func (s *Server) Serve(listener net.Listener) error { return s.http.Serve(listener) }
+
+// Shutdown stops accepting, lets every request that has begun be answered, closes
+// idle connections, and returns when all is done or ctx is.
+func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+
+// InFlight returns how many requests are being answered.
+func (s *Server) InFlight() int { return len(s.inFlight) }
+
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	s.date.write(&ctx.Response.Header)
+	endpoint := s.endpoints[string(ctx.Path())]
+	switch {
+	case ctx.IsOptions():
+		// The connectors set their clocks by this answer's Date.
+		ctx.Response.Header.Set("Allow", "GET, POST, OPTIONS")
+		ctx.SetStatusCode(http.StatusOK)
+	case endpoint == nil:
+		s.document(ctx)
+	case ctx.IsPost():
+		s.post(ctx, endpoint)
+	case ctx.IsGet() || ctx.IsHead():
+		s.describe(ctx, endpoint)
+	default:
+		ctx.Response.Header.Set("Allow", "POST, OPTIONS")
+		ctx.SetStatusCode(http.StatusMethodNotAllowed)
+	}
+}
+
+// describe answers ?wsdl and ?xsd=NAME.
+func (s *Server) describe(ctx *fasthttp.RequestCtx, endpoint *Endpoint) {
+	query := ctx.URI().QueryString()
+	var text []byte
+	if name, ok := bytes.CutPrefix(query, []byte("xsd=")); ok {
+		text = endpoint.Schemas[string(name)]
+	} else if equalFold(query, "wsdl") {
+		text = endpoint.WSDL
+	}
+	switch {
+	case text != nil:
+		ctx.SetContentType("text/xml; charset=utf-8")
+		ctx.SetBody(text)
+	case len(query) > 0:
+		ctx.SetStatusCode(http.StatusNotFound)
+	default:
+		ctx.Response.Header.Set("Allow", "POST, OPTIONS")
+		ctx.SetStatusCode(http.StatusMethodNotAllowed)
+	}
+}
+
+func (s *Server) document(ctx *fasthttp.RequestCtx) {
+	d := s.documents[string(ctx.Path())]
+	switch {
+	case d == nil:
+		ctx.SetStatusCode(http.StatusNotFound)
+	case !ctx.IsGet() && !ctx.IsHead():
+		ctx.Response.Header.Set("Allow", "GET, OPTIONS")
+		ctx.SetStatusCode(http.StatusMethodNotAllowed)
+	default:
+		body, err := d.Body()
+		if err != nil {
+			ctx.SetStatusCode(http.StatusServiceUnavailable)
+			return
+		}
+		ctx.SetContentType(d.ContentType)
+		ctx.SetBody(body)
+	}
+}
+
+func (s *Server) post(ctx *fasthttp.RequestCtx, endpoint *Endpoint) {
+	if status := refusedBeforeXML(ctx); status != 0 {
+		s.fault(ctx, status, soap.Fault{Code: soap.FaultClient, SOA: soap.SOANotSOAP})
+		return
+	}
+	select {
+	case s.inFlight <- struct{}{}:
+		defer func() { <-s.inFlight }()
+	default:
+		ctx.Response.Header.Set("Retry-After", "1")
+		s.fault(ctx, http.StatusServiceUnavailable, soap.Fault{Code: soap.FaultServer, SOA: soap.SOATemporarily})
+		return
+	}
+	defer s.recovered(ctx)
+	buffer := s.buffers.Get().(*[]byte)
+	request := Request{Body: ctx.PostBody(), Action: ctx.Request.Header.Peek("SOAPAction"), Remote: remote(ctx)}
+	status, body, correlation := s.serve(endpoint, &request, (*buffer)[:0])
+	if correlation != "" {
+		ctx.Response.Header.Set("X-CorrelationID", correlation)
+	}
+	ctx.SetStatusCode(status)
+	ctx.SetContentType("text/xml; charset=utf-8")
+	ctx.SetBody(body)
+	if cap(body) <= 1<<20 {
+		*buffer = body[:0]
+	}
+	s.buffers.Put(buffer)
+}
+
+// recovered keeps a Service that panicked over one message from ending all others: the
+// whole process would go with it. Who asked learns that the server failed and nothing else.
+func (s *Server) recovered(ctx *fasthttp.RequestCtx) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	s.config.Log.Error("a service panicked", "cause", cause, "stack", string(debug.Stack()))
+	s.fault(ctx, http.StatusInternalServerError, soap.Fault{Code: soap.FaultServer, SOA: soap.SOATemporarily})
+}
+
+// serve calls the Service. A panic in it is answered as a fault and told to the log: one
+// message must not take the service from everybody else.
+func (s *Server) serve(endpoint *Endpoint, request *Request, dst []byte) (status int, body []byte, correlation string) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.config.Log.Error("panic while answering a request", "panic", p, "stack", string(debug.Stack()))
+			status, correlation = http.StatusInternalServerError, ""
+			body = soap.AppendFault(nil, soap.Fault{Code: soap.FaultServer, SOA: soap.SOAServiceError})
+		}
+	}()
+	// Not the context of fasthttp: it ends when the server begins to stop, and a request
+	// that has begun is to be answered.
+	return endpoint.Service(context.Background(), request, dst)
+}
+
+// refusedBeforeXML returns the HTTP status of a request whose headers say that its
+// body is nothing we read, zero otherwise.
+func refusedBeforeXML(ctx *fasthttp.RequestCtx) int {
+	if len(ctx.Request.Header.Peek("Content-Encoding")) > 0 {
+		return http.StatusUnsupportedMediaType
+	}
+	if !isSOAP11(ctx.Request.Header.ContentType()) {
+		return http.StatusUnsupportedMediaType
+	}
+	return 0
+}
+
+func remote(ctx *fasthttp.RequestCtx) netip.Addr {
+	if tcp, ok := ctx.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+func (s *Server) fault(ctx *fasthttp.RequestCtx, status int, fault soap.Fault) {
+	ctx.SetStatusCode(status)
+	ctx.SetContentType("text/xml; charset=utf-8")
+	ctx.SetBody(soap.AppendFault(nil, fault))
+}
+
+// badRequest answers what fasthttp could not read as a request.
+func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
+	status := http.StatusBadRequest
+	var small *fasthttp.ErrSmallBuffer
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		status = http.StatusRequestEntityTooLarge
+	case errors.As(err, &small):
+		status = http.StatusRequestHeaderFieldsTooLarge
+	case errors.As(err, &timeout) && timeout.Timeout():
+		status = http.StatusRequestTimeout
+	}
+	s.date.write(&ctx.Response.Header)
+	ctx.SetConnectionClose()
+	s.fault(ctx, status, soap.Fault{Code: soap.FaultClient, SOA: soap.SOAMalformed})
+}
