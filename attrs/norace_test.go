@@ -1,0 +1,5 @@
+//go:build !race
+
+package attrs
+
+const poolSlack = 0
