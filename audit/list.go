@@ -1,0 +1,216 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"iter"
+	"slices"
+	"time"
+)
+
+// An Entry is a record as it was kept, read back. Fields that the record does not have are zero.
+type Entry struct {
+	File string `json:"-"`
+	Line int    `json:"-"` // from 1
+	Raw  []byte `json:"-"` // the record's text, without line end
+
+	Seq     uint64    `json:"seq"`
+	Kind    string    `json:"kind"` // "event", "file", "open", "close"
+	ID      string    `json:"id"`
+	Time    time.Time `json:"time"`
+	Service string    `json:"service"`
+
+	Operation      string           `json:"operation"`
+	Outcome        string           `json:"outcome"`
+	Code           string           `json:"code"`
+	Stage          string           `json:"stage"`
+	Cause          string           `json:"cause"`
+	Remote         string           `json:"remote"`
+	RequestID      string           `json:"requestId"`
+	Message        string           `json:"message"` // SHA-256, hex
+	Mode           string           `json:"mode"`
+	Identity       PartyEntry       `json:"identity"`
+	Holder         PartyEntry       `json:"holder"`
+	Subject        IdentifierEntry  `json:"subject"`
+	Profiles       []string         `json:"profiles"`
+	Attributes     []AttributeEntry `json:"attributes"`
+	MoreAttributes int              `json:"attributesOmitted"` // beyond those kept
+	AssertionID    string           `json:"assertionId"`
+	NotBefore      time.Time        `json:"notBefore"`
+	NotOnOrAfter   time.Time        `json:"notOnOrAfter"`
+	DurationMicros int64            `json:"durationMicros"`
+
+	Durability string `json:"durability"` // of an "open" record
+	Hash       string `json:"hash"`
+}
+
+// A PartyEntry is a Party as it was kept.
+type PartyEntry struct {
+	Kind        string `json:"kind"`
+	Type        string `json:"type"`
+	Pseudonym   string `json:"pseudonym"`
+	Certificate string `json:"certificate"` // SHA-256 of the DER, hex
+}
+
+// An IdentifierEntry is an Identifier as it was kept.
+type IdentifierEntry struct {
+	Type      string `json:"type"`
+	Pseudonym string `json:"pseudonym"`
+}
+
+// An AttributeEntry is an Attribute as it was kept.
+type AttributeEntry struct {
+	Name        string `json:"name"`
+	Namespace   string `json:"namespace"`
+	Disposition string `json:"disposition"`
+	State       string `json:"state"`
+	Rule        string `json:"rule"`
+	Source      string `json:"source"`
+}
+
+// A Query chooses records; a zero field asks for nothing, and all that are set must hold.
+type Query struct {
+	Since, Until time.Time // Since <= Time < Until
+	Service      string
+	Outcome      Outcome
+	Code         string
+	ID           ID
+	RequestID    string
+	AssertionID  string
+	// Pseudonym is of the subject, the signer or the holder (Key.Pseudonym).
+	Pseudonym Pseudonym
+	// Control asks also for the records that are no events, which only Since and Until choose among.
+	Control bool
+}
+
+// List reads a journal in its order, the oldest first, while another process may append to it. It
+// does not check the chain: Verify does. A line that cannot be read gives an *Error with its
+// place, Reason Malformed, and the reading goes on; Reason Unreadable ends it. A last line without its end is passed over.
+func List(dir string, q Query) iter.Seq2[*Entry, error] {
+	return list(directory(dir), q)
+}
+
+func list(files FileSystem, q Query) iter.Seq2[*Entry, error] {
+	needles := q.needles()
+	return func(yield func(*Entry, error) bool) {
+		for number := 0; ; {
+			numbers, _, err := fileNumbers(files)
+			if err != nil {
+				yield(nil, &Error{Reason: Unreadable, Err: err})
+				return
+			}
+			i, _ := slices.BinarySearch(numbers, number+1)
+			if i == len(numbers) {
+				return
+			}
+			number = numbers[i]
+			if !q.Since.IsZero() && i+1 < len(numbers) && begunBefore(files, numbers[i+1], q.Since.Add(-longestRequest)) {
+				continue // all of it is older
+			}
+			if !listFile(files, number, &q, needles, yield) {
+				return
+			}
+		}
+	}
+}
+
+// longestRequest bounds the time from an event's Time, when its request arrived, to its
+// record. It only decides which old files need not be read.
+const longestRequest = 5 * time.Minute
+
+// begunBefore reports whether the first record of a file says that it was begun before
+// a moment; false when it cannot be read.
+func begunBefore(files FileSystem, number int, at time.Time) bool {
+	file, err := files.Open(fileName(number))
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	text, complete, err := newLineReader(file).next()
+	var first Entry
+	if err != nil || !complete || json.Unmarshal(text, &first) != nil || first.Time.IsZero() {
+		return false
+	}
+	return first.Time.Before(at)
+}
+
+func listFile(files FileSystem, number int, q *Query, needles [][]byte, yield func(*Entry, error) bool) bool {
+	name := fileName(number)
+	file, err := files.Open(name)
+	if err != nil {
+		yield(nil, &Error{Reason: Unreadable, File: name, Err: err})
+		return false
+	}
+	defer file.Close()
+	lines := newLineReader(file)
+	for {
+		text, complete, err := lines.next()
+		switch {
+		case err == io.EOF, err == nil && !complete:
+			return true
+		case err != nil:
+			yield(nil, &Error{Reason: Unreadable, File: name, Line: lines.number, Err: err})
+			return false
+		}
+		if !containsAll(text, needles) {
+			continue
+		}
+		entry := &Entry{File: name, Line: lines.number}
+		if err := json.Unmarshal(text, entry); err != nil {
+			if !yield(nil, &Error{Reason: Malformed, File: name, Line: lines.number, Err: err}) {
+				return false
+			}
+			continue
+		}
+		if !q.matches(entry) {
+			continue
+		}
+		entry.Raw = bytes.Clone(text)
+		if !yield(entry, nil) {
+			return false
+		}
+	}
+}
+
+// needles are texts that every wanted record holds, to pass over the others without decoding them.
+func (q *Query) needles() [][]byte {
+	var needles [][]byte
+	if q.ID != (ID{}) && !q.Control {
+		needles = append(needles, q.ID.Append(nil))
+	}
+	if q.Pseudonym != (Pseudonym{}) && !q.Control {
+		needles = append(needles, []byte(q.Pseudonym.String()))
+	}
+	return needles
+}
+
+func containsAll(text []byte, needles [][]byte) bool {
+	for _, needle := range needles {
+		if !bytes.Contains(text, needle) {
+			return false
+		}
+	}
+	return true
+}
+
+func (q *Query) matches(e *Entry) bool {
+	if !q.Since.IsZero() && e.Time.Before(q.Since) || !q.Until.IsZero() && !e.Time.Before(q.Until) {
+		return false
+	}
+	if e.Kind != "event" {
+		return q.Control
+	}
+	pseudonym := q.Pseudonym.String()
+	switch {
+	case q.Service != "" && e.Service != q.Service,
+		q.Outcome != 0 && e.Outcome != q.Outcome.String(),
+		q.Code != "" && e.Code != q.Code,
+		q.ID != (ID{}) && e.ID != q.ID.String(),
+		q.RequestID != "" && e.RequestID != q.RequestID,
+		q.AssertionID != "" && e.AssertionID != q.AssertionID,
+		q.Pseudonym != (Pseudonym{}) && e.Subject.Pseudonym != pseudonym && e.Identity.Pseudonym != pseudonym && e.Holder.Pseudonym != pseudonym:
+		return false
+	}
+	return true
+}
