@@ -1,0 +1,98 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestExample: the example is a configuration, and what it shows for keys that may be
+// left out is what they then are.
+func TestExample(t *testing.T) {
+	c, err := parseConfig([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := defaults()
+	if c.Limits != d.Limits || c.Timestamp != d.Timestamp || c.Log != d.Log || c.SHA1 != d.SHA1 || c.Skew != d.Skew ||
+		c.ReplayCapacity != d.ReplayCapacity || c.AssertionMemoryMegabytes != d.AssertionMemoryMegabytes {
+		t.Errorf("the example shows other values than are the default:\n%+v\n%+v", c, d)
+	}
+	if w := c.warnings(); len(w) != 0 {
+		t.Error(w)
+	}
+	// Every key of the configuration stands in its manual.
+	for _, key := range keys(reflect.TypeFor[config]()) {
+		if !strings.Contains(example, key+":") {
+			t.Errorf("key %s is not in the example", key)
+		}
+	}
+}
+
+func keys(t reflect.Type) (all []string) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get("yaml"); key != "" {
+			all = append(append(all, key), keys(t.Field(i).Type)...)
+		}
+	}
+	return all
+}
+
+func TestParseConfig(t *testing.T) {
+	good := "listen: {address: 127.0.0.1:0}\nissuers: [urn:x]\nsts: {pinned: [a.pem]}\nholders: [{kind: eid, roots: [{certificate: b.pem}]}]\n"
+	for name, c := range map[string]struct {
+		text string
+		want []string // parts of the error; none: it is in order
+	}{
+		"good":           {good, nil},
+		"empty":          {"", []string{"listen.address", "holders"}},
+		"unknown key":    {good + "isuers: [x]\nlisten2: 1\n", []string{"line 5: field isuers not found", "line 6: field listen2 not found"}},
+		"unknown deep":   {good + "admin: {adress: x}\n", []string{"line 5: field adress not found"}},
+		"key twice":      {good + "issuers: [urn:y]\n", []string{"already"}},
+		"two documents":  {good + "---\n" + good, []string{"more than one document"}},
+		"duration":       {good + "skew: 5\n", []string{`line 5: "5" is no duration`}},
+		"negative":       {good + "skew: -5s\n", []string{`line 5: "-5s" is no duration`}},
+		"plain, outside": {strings.Replace(good, "127.0.0.1", "0.0.0.0", 1), []string{"plain HTTP"}},
+		"plain, any":     {strings.Replace(good, "127.0.0.1:0", "':0'", 1), []string{"plain HTTP"}},
+		"plain, said":    {strings.Replace(good, "127.0.0.1:0", "'0.0.0.0:0', plain-anywhere: true", 1), nil},
+		"localhost":      {strings.Replace(good, "127.0.0.1", "localhost", 1), nil},
+		"path":           {strings.Replace(good, "0}", "0, path: '/{x}'}", 1), []string{"listen.path"}},
+		"half of TLS":    {strings.Replace(good, "0}", "0, tls: {certificate: x}}", 1), []string{"listen.tls"}},
+		"much": {good + "limits: {concurrent: 0}\nenvironment: Moon\nreplay-capacity: 0\nassertion-memory-megabytes: -1\nlog: {format: xml}\nadmin: {address: x}\n",
+			[]string{"limits:", "environment:", "replay-capacity:", "assertion-memory-megabytes:", "log.format:", "admin.address:"}},
+		"kind":  {strings.Replace(good, "kind: eid", "kind: any", 1), []string{"holders[0].kind"}},
+		"level": {good + "log: {level: loud}\n", []string{"loud"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseConfig([]byte(c.text))
+			if c.want == nil {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil {
+				t.Fatal("taken")
+			}
+			for _, part := range c.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("no %q in %v", part, err)
+				}
+			}
+		})
+	}
+}
+
+func TestDuration(t *testing.T) {
+	c, err := parseConfig([]byte("listen: {address: 127.0.0.1:0}\nskew: 90s\nholders: [{kind: eid}]\n"))
+	if err != nil || time.Duration(c.Skew) != 90*time.Second {
+		t.Error(c.Skew, err)
+	}
+}

@@ -1,0 +1,132 @@
+package wsp
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"sceau/soap"
+)
+
+type callerKey struct{}
+
+// CallerFrom gives the caller of the request that Handler passed on. A context of any
+// other origin has none: the answer is then nil, which is nobody.
+func CallerFrom(ctx context.Context) *Caller {
+	c, _ := ctx.Value(callerKey{}).(*Caller)
+	return c
+}
+
+const (
+	contentType = "text/xml; charset=utf-8"
+	// maxRequestBuffer bounds the memory that a pooled buffer keeps.
+	maxRequestBuffer = 256 << 10
+)
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// Handler guards next. next is called for admitted messages only; it finds the caller
+// with CallerFrom. The body of its request is the verified body element (Caller.Body),
+// not the message: nothing of a message that was not verified reaches it. The header
+// SOAPAction, which nobody signed, is taken away (attacks.md W23).
+//
+// What is not a POST of text/xml, or longer than the limit, is answered by HTTP status;
+// everything else that is refused by a SOAP fault with status 500 (SOAP 1.1 section
+// 6.2). A compressed or multipart message is not read (attacks.md Z6, D9). Timeouts,
+// the length of headers and the number of requests at once are the server's to bound.
+func (g *Guard) Handler(next http.Handler) http.Handler {
+	if g == nil || g.config.Certificates == nil { // a Guard that nobody made admits nobody
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, FaultOf(refuse(Unconfigured, nil))) })
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status := transportStatus(r); status != 0 {
+			if status == http.StatusMethodNotAllowed {
+				w.Header().Set("Allow", http.MethodPost)
+			}
+			http.Error(w, http.StatusText(status), status)
+			return
+		}
+		buffer := buffers.Get().(*bytes.Buffer)
+		defer func() {
+			if buffer.Cap() <= maxRequestBuffer {
+				buffer.Reset()
+				buffers.Put(buffer)
+			}
+		}()
+		if _, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, int64(g.config.Limits.Bytes))); err != nil {
+			status := http.StatusBadRequest
+			var tooLarge *http.MaxBytesError
+			if errors.As(err, &tooLarge) {
+				status = http.StatusRequestEntityTooLarge
+			}
+			http.Error(w, http.StatusText(status), status)
+			return
+		}
+		caller, err := g.AdmitContext(r.Context(), buffer.Bytes(), g.config.Now())
+		if err != nil {
+			g.refuse(w, r, err)
+			return
+		}
+		body := caller.Body()
+		guarded := r.Clone(context.WithValue(r.Context(), callerKey{}, caller))
+		guarded.Body, guarded.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		guarded.GetBody, guarded.TransferEncoding, guarded.Trailer = nil, nil, nil
+		guarded.Header.Del("SOAPAction")
+		guarded.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		next.ServeHTTP(w, guarded)
+	})
+}
+
+// transportStatus says what is wrong with a request before its body is read, zero for
+// nothing.
+func transportStatus(r *http.Request) int {
+	if r.Method != http.MethodPost {
+		return http.StatusMethodNotAllowed
+	}
+	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "text/xml" {
+		return http.StatusUnsupportedMediaType
+	}
+	if charset, ok := parameters["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return http.StatusUnsupportedMediaType
+	}
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return http.StatusUnsupportedMediaType
+	}
+	return 0
+}
+
+// refuse answers with a fault and tells the operator why, under the same id.
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	fault := FaultOf(err)
+	fault.ID, fault.Environment = newID(), g.config.Environment
+	level := slog.LevelInfo
+	if fault.SOA.Ours {
+		level = slog.LevelError
+	}
+	g.config.Log.LogAttrs(r.Context(), level, "message refused", slog.String("id", fault.ID),
+		slog.String("code", fault.SOA.Code), slog.String("reason", ReasonOf(err).String()), slog.String("cause", err.Error()))
+	answer(w, fault)
+}
+
+func answer(w http.ResponseWriter, fault soap.Fault) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(http.StatusInternalServerError)
+	w.Write(soap.AppendFault(nil, fault)) // a client that went away is its own affair
+}
+
+// newID makes the id of a refusal.
+func newID() string {
+	var octets [16]byte
+	rand.Read(octets[:]) // never fails
+	return "_" + hex.EncodeToString(octets[:])
+}

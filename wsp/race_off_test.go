@@ -1,0 +1,5 @@
+//go:build !race
+
+package wsp_test
+
+const raceDetector = false
