@@ -1,0 +1,22 @@
+// Command wsc is the web service consumer in a shell: it asks a security token
+// service for a SAML 1.1 token, explains what is in one, and calls services with it.
+//
+//	wsc token --sts URL --identity FILE --holder FILE --trust FILE --app APP1 --out token.xml
+//	wsc show token.xml --trust FILE
+//	wsc call --url URL --action URI --token token.xml --holder FILE body.xml
+//	wsc clock --sts URL
+//	wsc version
+//
+// Keys are PEM or PKCS #12 files; a passphrase is read from a file, never from the
+// command line. What is written is readable by its owner only.
+//
+// # Exit status
+//
+//	0  done
+//	1  a file, key or configuration is not in order; nothing was sent
+//	2  the command line is wrong
+//	3  the server refused: a SAML status or a SOAP fault
+//	4  the server could not be reached, or did not answer with SOAP
+//	5  what came back, or the assertion that is shown, does not verify
+//	6  the server's clock is too far from ours (wsc clock)
+package main

@@ -1,0 +1,5 @@
+//go:build race
+
+package wsc_test
+
+const raceEnabled = true
