@@ -1,0 +1,134 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"sceau/audit"
+)
+
+// milliseconds is RFC 3339 with a fixed number of digits, so that lines align.
+const milliseconds = "2006-01-02T15:04:05.000Z"
+
+// writeLine shows a record on one line, in columns of fixed width, because records are
+// shown as they are read and not when the last is known.
+func writeLine(out io.Writer, e *audit.Entry) error {
+	at := e.Time.UTC().Format(milliseconds)
+	if e.Kind != "event" {
+		_, err := fmt.Fprintf(out, "%s  -- %s of the journal, record %d\n", at, plain(e.Kind), e.Seq)
+		return err
+	}
+	what := plain(e.Cause)
+	if e.AssertionID != "" {
+		what = "assertion " + plain(e.AssertionID) + " until " + e.NotOnOrAfter.UTC().Format(time.RFC3339)
+	}
+	_, err := fmt.Fprintf(out, "%s  %-7s  %-9s  %-9s  %s  %s\n", at, plain(e.Outcome), plain(cmp.Or(e.Code, "-")),
+		plain(cmp.Or(e.Stage, "-")), plain(e.ID), what)
+	return err
+}
+
+// writeRecord shows all there is to a record. What it does not have is left out.
+func writeRecord(out io.Writer, e *audit.Entry) error {
+	if e.Kind != "event" {
+		return writeLine(out, e)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\n", plain(e.ID))
+	line := func(name string, words ...string) {
+		words = slicesNonEmpty(words)
+		if len(words) > 0 {
+			fmt.Fprintf(w, "  %s\t%s\n", name, plain(strings.Join(words, " ")))
+		}
+	}
+	after := func(word, text string) string {
+		if text == "" {
+			return ""
+		}
+		return word + " " + text
+	}
+	line("time", e.Time.UTC().Format(time.RFC3339Nano), after("took", tookText(e.DurationMicros)))
+	line("asked", e.Service, e.Operation, after("mode", e.Mode), after("from", e.Remote))
+	line("outcome", e.Outcome, e.Code, after("at", e.Stage))
+	line("cause", e.Cause)
+	line("request", e.RequestID)
+	line("message", after("sha256", e.Message))
+	for _, party := range []struct {
+		name string
+		audit.PartyEntry
+	}{{"signer", e.Identity}, {"holder", e.Holder}} {
+		line(party.name, party.Kind, party.Type, party.Pseudonym)
+		line("", after("certificate", party.Certificate))
+	}
+	line("subject", e.Subject.Type, e.Subject.Pseudonym)
+	line("profiles", e.Profiles...)
+	for i, a := range e.Attributes {
+		name := ""
+		if i == 0 {
+			name = "attributes"
+		}
+		line(name, fmt.Sprintf("%-8s %-8s", cmp.Or(a.Disposition, "asked"), cmp.Or(a.State, "-")), a.Name, after("rule", a.Rule), after("source", a.Source))
+	}
+	if e.MoreAttributes > 0 {
+		line("", fmt.Sprintf("and %d more", e.MoreAttributes))
+	}
+	line("assertion", e.AssertionID)
+	if !e.NotOnOrAfter.IsZero() {
+		line("valid", e.NotBefore.UTC().Format(time.RFC3339Nano), "until", e.NotOnOrAfter.UTC().Format(time.RFC3339Nano))
+	}
+	line("record", fmt.Sprintf("%d, %s:%d, hash %s", e.Seq, e.File, e.Line, e.Hash))
+	fmt.Fprintln(w)
+	return w.Flush()
+}
+
+func slicesNonEmpty(words []string) []string {
+	var kept []string
+	for _, word := range words {
+		if word != "" {
+			kept = append(kept, word)
+		}
+	}
+	return kept
+}
+
+func tookText(micros int64) string {
+	if micros == 0 {
+		return ""
+	}
+	return (time.Duration(micros) * time.Microsecond).String()
+}
+
+// writeReport shows what a verification found, the findings last, where the eye rests.
+func writeReport(out io.Writer, report *audit.Report, anchors int) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "files\t%d\n", report.Files)
+	fmt.Fprintf(w, "records\t%d, %d of them events\n", report.Records, report.Events)
+	if report.Before.Seq > 0 {
+		fmt.Fprintf(w, "kept since\trecord %d; compare with the head of what was archived: %s\n", report.Before.Seq+1, report.Before)
+	}
+	fmt.Fprintf(w, "head\t%s\n", report.Head)
+	for _, name := range report.Torn {
+		fmt.Fprintf(w, "set aside\t%s, half written when the process or the machine stopped\n", plain(name))
+	}
+	for _, anchor := range report.Unchecked {
+		fmt.Fprintf(w, "not checked\t%s lies before what is kept\n", anchor)
+	}
+	switch {
+	case !report.Intact():
+		fmt.Fprintf(w, "result\tDOES NOT HOLD TOGETHER\n")
+	case anchors > len(report.Unchecked):
+		fmt.Fprintf(w, "result\tintact, up to the anchors as it was when they were noted\n")
+	default:
+		fmt.Fprintf(w, "result\tintact as far as it goes; only an anchor shows whether the end was cut off or rewritten\n")
+	}
+	for _, f := range report.Findings {
+		fmt.Fprintf(w, "%s\n", plain(f.String()))
+	}
+	if report.FindingsOmitted > 0 {
+		fmt.Fprintf(w, "and %d more\n", report.FindingsOmitted)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,333 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sceau/attrs"
+	"sceau/attrs/registry"
+	"sceau/audit"
+	"sceau/audit/metrics"
+	"sceau/certs"
+	"sceau/policy"
+	"sceau/soap"
+	"sceau/sts"
+)
+
+// A system is everything that a configuration describes, made and checked, and not
+// yet listening.
+type system struct {
+	config   *fileConfig
+	now      func() time.Time
+	log      *slog.Logger
+	verifier *certs.Verifier
+	registry *registry.Registry
+	resolver *attrs.Resolver
+	journal  *audit.Journal
+	signer   *certs.Signer
+	replay   *soap.MemoryReplay
+	service  *sts.Service
+	metrics  *prometheus.Registry
+
+	bound map[string]net.Listener // by address: listeners bound before serve, for the demonstration
+
+	mu       sync.RWMutex // guards config and signer once the system runs
+	document metadataDocument
+}
+
+// build makes the system of a configuration. Everything that is wrong goes to p; the
+// result is nil then.
+func build(c *fileConfig, p *problems, log *slog.Logger) *system {
+	s := &system{config: c, now: time.Now, log: log}
+	if c.TestClock.Line > 0 {
+		at := c.TestClock.V
+		s.now = func() time.Time { return at }
+		log.Warn("the clock stands still: test-clock is for tests only", "at", at)
+	}
+	s.checkListeners(p)
+	trust := s.trust(p)
+	s.signer = s.loadSigner(p)
+	rules := s.rules(p)
+	durability := s.durability(p)
+	s.checkNumbers(p)
+	s.openRegistry(p)
+	if len(p.list) == 0 {
+		var err error
+		if s.verifier, err = certs.NewVerifier(trust); err != nil {
+			p.add(0, "trust: %v", err)
+		}
+	}
+	if len(p.list) == 0 {
+		s.assemble(p, rules, durability)
+	}
+	if len(p.list) > 0 {
+		s.close()
+		return nil
+	}
+	return s
+}
+
+// close gives everything back; parts that were never made are passed over.
+func (s *system) close() {
+	if s.resolver != nil {
+		s.resolver.Close()
+	}
+	if s.registry != nil {
+		s.registry.Close()
+	}
+	if s.verifier != nil {
+		s.verifier.Close()
+	}
+	if s.journal != nil {
+		if err := s.journal.Close(); err != nil {
+			s.log.Error("audit journal", "error", err)
+		}
+	}
+}
+
+func (s *system) checkListeners(p *problems) {
+	c := s.config
+	if len(c.Listen) == 0 {
+		p.add(0, "listen: no listener")
+	}
+	allLoopback := true
+	check := func(v value[string], what string) (loopback bool) {
+		host, _, err := net.SplitHostPort(v.V)
+		if err != nil {
+			p.add(v.Line, "%s: %q is no host:port", what, v.V)
+			return false
+		}
+		ip := net.ParseIP(host)
+		return host == "localhost" || ip != nil && ip.IsLoopback()
+	}
+	for _, l := range c.Listen {
+		loopback := check(l.Address, "listen")
+		allLoopback = allLoopback && loopback
+		switch {
+		case (l.Certificate.V == "") != (l.Key.V == ""):
+			p.add(l.Address.Line, "listen: certificate and key go together")
+		case l.Certificate.V == "" && !loopback:
+			p.add(l.Address.Line, "listen: plain HTTP only on a loopback address; give certificate and key")
+		case l.Certificate.V != "":
+			if _, err := s.tlsConfig(l.Certificate, l.Key); err != nil {
+				p.add(l.Certificate.Line, "listen: %v", err)
+			}
+		}
+	}
+	if c.Admin.Line > 0 && c.Admin.V != "" {
+		check(c.Admin, "admin")
+	}
+	if c.TestClock.Line > 0 && !allLoopback {
+		p.add(c.TestClock.Line, "test-clock: only with listeners on loopback")
+	}
+	environments := []string{"", "Development", "Test", "Integration", "Acceptation", "Simulation", "Production"}
+	if !slices.Contains(environments, c.Environment.V) {
+		p.add(c.Environment.Line, "environment: %q is none of %s", c.Environment.V, strings.Join(environments[1:], ", "))
+	}
+}
+
+// checkNumbers refuses limits that would admit nothing or go back in time.
+func (s *system) checkNumbers(p *problems) {
+	positive := func(v value[int], what string) {
+		if v.Line > 0 && v.V <= 0 {
+			p.add(v.Line, "%s: must be positive", what)
+		}
+	}
+	m, l := &s.config.Messages, &s.config.Limits
+	positive(m.MaxBytes, "max-bytes")
+	positive(m.MaxDepth, "max-depth")
+	positive(m.MaxAttributes, "max-attributes")
+	positive(m.ReplayCapacity, "replay-capacity")
+	positive(l.MaxConnections, "max-connections")
+	positive(l.MaxInFlight, "max-in-flight")
+	if l.MaxPerAddress.V < 0 {
+		p.add(l.MaxPerAddress.Line, "max-per-address: must not be negative")
+	}
+	if m.MaxLifetime.Line > 0 && m.MaxLifetime.V == 0 {
+		p.add(m.MaxLifetime.Line, "max-lifetime: must be positive")
+	}
+}
+
+func (s *system) loadSigner(p *problems) *certs.Signer {
+	c := &s.config.Signing
+	signer, err := certs.LoadSigner(certs.KeyConfig{
+		Key: s.config.path(c.Key), Certificate: s.config.path(c.Certificate),
+		PKCS12: s.config.path(c.PKCS12), PassphraseFile: s.config.path(c.PassphraseFile), At: s.now(),
+	})
+	if err != nil {
+		p.add(max(c.Key.Line, c.PKCS12.Line), "signing: %v", err)
+	}
+	return signer
+}
+
+func (s *system) rules(p *problems) policy.PDP {
+	if s.config.Policy.V == "" {
+		p.add(0, "policy: no rule file")
+		return nil
+	}
+	file, err := os.Open(s.config.path(s.config.Policy))
+	if err != nil {
+		p.add(s.config.Policy.Line, "policy: %v", err)
+		return nil
+	}
+	defer file.Close()
+	rules, err := policy.Load(file, attrs.EHealth())
+	if err != nil {
+		p.add(s.config.Policy.Line, "policy: %v", err)
+		return nil
+	}
+	return rules
+}
+
+func (s *system) durability(p *problems) audit.Durability {
+	word, rest, _ := strings.Cut(s.config.Audit.Durability.V, " ")
+	switch word {
+	case "", "sync":
+		if rest == "" {
+			return audit.Durability{}
+		}
+	case "relaxed":
+		if interval, err := time.ParseDuration(rest); err == nil && interval > 0 {
+			return audit.Relaxed(interval)
+		}
+	}
+	p.add(s.config.Audit.Durability.Line, "audit: durability is sync, or relaxed and a duration")
+	return audit.Durability{}
+}
+
+func (s *system) openRegistry(p *problems) {
+	c := &s.config.Registry
+	if c.File.V == "" {
+		p.add(0, "registry: no file")
+		return
+	}
+	var err error
+	s.registry, err = registry.Open(registry.Config{Path: s.config.path(c.File), Catalogue: attrs.EHealth(), Now: s.now})
+	if err != nil {
+		p.add(c.File.Line, "registry: %v", err)
+		return
+	}
+	s.resolver, err = attrs.NewResolver(attrs.Config{
+		Catalogue: attrs.EHealth(), Routes: []attrs.Route{{Source: s.registry}},
+		Budget:       time.Duration(c.Budget.or(duration(2 * time.Second))),
+		CacheEntries: c.CacheEntries.or(100_000), CacheTTL: time.Duration(c.CacheTTL.or(duration(30 * time.Second))),
+	})
+	if err != nil {
+		p.add(c.File.Line, "registry: %v", err)
+	}
+}
+
+// assemble opens the journal and makes the service.
+func (s *system) assemble(p *problems, rules policy.PDP, durability audit.Durability) {
+	s.metrics = prometheus.NewRegistry()
+	var codes []string
+	for _, code := range sts.Codes() {
+		codes = append(codes, code.String())
+	}
+	for _, soa := range soap.SOACodes() {
+		codes = append(codes, soa.Code)
+	}
+	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11"}, Codes: codes})
+	if err != nil {
+		p.add(0, "metrics: %v", err)
+		return
+	}
+	if s.config.Audit.Dir.V == "" {
+		p.add(0, "audit: no dir")
+		return
+	}
+	s.journal, err = audit.Open(audit.Config{
+		Dir: s.config.path(s.config.Audit.Dir), Durability: durability,
+		Observers: []audit.Observer{counted}, Logger: s.log,
+	})
+	if err != nil {
+		p.add(s.config.Audit.Dir.Line, "audit: %v", err)
+		return
+	}
+	s.metrics.MustRegister(metrics.Journal(s.journal))
+	s.replay = soap.NewMemoryReplay(s.config.Messages.ReplayCapacity.or(1_000_000))
+	s.collectors()
+	settings, err := s.settings(rules)
+	if err == nil {
+		err = s.restoreReplay(settings.Security.Timestamp)
+	}
+	if err == nil {
+		s.service, err = sts.New(settings)
+	}
+	if err != nil {
+		p.add(0, "%v", err)
+	}
+}
+
+// restoreReplay fills the replay state with the messages that the audit trail says were
+// admitted and whose Timestamp may still be fresh, so that a message is not admitted
+// again after a restart (attacks.md R2).
+func (s *system) restoreReplay(t soap.TimestampPolicy) error {
+	life := t.MaxLifetime + 2*t.Skew
+	now, restored := s.now(), 0
+	for entry, err := range audit.List(s.config.path(s.config.Audit.Dir), audit.Query{Since: now.Add(-life)}) {
+		if err != nil {
+			return fmt.Errorf("audit: reading back what was admitted: %w", err)
+		}
+		var digest [32]byte
+		if n, err := hex.Decode(digest[:], []byte(entry.Message)); err != nil || n != len(digest) {
+			continue // a record of a message that was not admitted
+		}
+		if err := s.replay.Remember(digest, now.Add(life), now); err != nil && !errors.Is(err, soap.ErrReplayed) {
+			return fmt.Errorf("replay detection: restoring what the audit trail says was admitted: %w", err)
+		}
+		restored++
+	}
+	if restored > 0 {
+		s.log.Info("replay detection restored from the audit trail", "messages", restored)
+	}
+	return nil
+}
+
+// settings turns the configuration into that of the service.
+func (s *system) settings(rules policy.PDP) (sts.Config, error) {
+	c := s.config
+	config := sts.DefaultConfig()
+	config.SOAP.Limits.Bytes = c.Messages.MaxBytes.or(256 << 10)
+	config.SOAP.Limits.Depth = c.Messages.MaxDepth.or(64)
+	config.SOAP.Limits.Attributes = c.Messages.MaxAttributes.or(64)
+	config.Security.Timestamp = soap.TimestampPolicy{
+		MaxLifetime: time.Duration(c.Messages.MaxLifetime.or(duration(10 * time.Minute))),
+		Skew:        time.Duration(c.Messages.ClockSkew.or(duration(time.Minute))),
+	}
+	config.Security.Replay = s.replay
+	config.Security.Signature.SHA1, config.Inner.SHA1 = c.SHA1.Header.V, c.SHA1.Inner.V
+	if c.SHA1.Header.V || c.SHA1.Inner.V {
+		s.log.Warn("SHA-1 signatures of clients are admitted", "header", c.SHA1.Header.V, "inner", c.SHA1.Inner.V)
+	}
+	for _, name := range c.Messages.ClientNames {
+		config.ClientNames = append(config.ClientNames, name.V)
+	}
+	for _, name := range c.Messages.AcceptClaimed {
+		config.AcceptClaimed = append(config.AcceptClaimed, name.V)
+	}
+	config.BackDate = time.Duration(c.Assertions.BackDate.or(duration(5 * time.Minute)))
+	if config.BackDate == 0 {
+		config.BackDate = -1 // said to be none
+	}
+	config.Issuer = c.Issuer.or(sts.IssuerName)
+	config.Environment = c.Environment.V
+	config.Certificates, config.Catalogue, config.Attributes = s.verifier, attrs.EHealth(), s.resolver
+	config.Policy, config.Journal, config.Now = rules, s.journal, s.now
+	var err error
+	if config.Signer, err = sts.NewTokenSigner(s.signer, 0); err != nil {
+		return sts.Config{}, err
+	}
+	config.SignerNotAfter = s.signer.Certificate().NotAfter()
+	return config, nil
+}

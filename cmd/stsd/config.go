@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed example.yaml
+var exampleConfig []byte
+
+// A value is a scalar of the configuration file with the line it stands on.
+type value[T any] struct {
+	V    T
+	Line int
+}
+
+func (v *value[T]) UnmarshalYAML(n *yaml.Node) error {
+	v.Line = n.Line
+	return n.Decode(&v.V)
+}
+
+// or returns the value, or d where the file says nothing.
+func (v value[T]) or(d T) T {
+	if v.Line == 0 {
+		return d
+	}
+	return v.V
+}
+
+// A duration is written as Go writes one.
+type duration time.Duration
+
+func (d *duration) UnmarshalYAML(n *yaml.Node) error {
+	parsed, err := time.ParseDuration(n.Value)
+	if err != nil || parsed < 0 {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is no duration such as 90s or 10m", n.Line, n.Value)}}
+	}
+	*d = duration(parsed)
+	return nil
+}
+
+// fileConfig is the configuration file; example.yaml is its manual.
+type fileConfig struct {
+	Listen []struct {
+		Address     value[string] `yaml:"address"`
+		Certificate value[string] `yaml:"certificate"`
+		Key         value[string] `yaml:"key"`
+	} `yaml:"listen"`
+	Admin       value[string] `yaml:"admin"`
+	Issuer      value[string] `yaml:"issuer"`
+	Environment value[string] `yaml:"environment"`
+	PublicURL   value[string] `yaml:"public-url"`
+	Signing     struct {
+		Key            value[string] `yaml:"key"`
+		Certificate    value[string] `yaml:"certificate"`
+		PKCS12         value[string] `yaml:"pkcs12"`
+		PassphraseFile value[string] `yaml:"passphrase-file"`
+	} `yaml:"signing"`
+	Trust struct {
+		Authorities []authorityConfig `yaml:"authorities"`
+		Profiles    []profileConfig   `yaml:"profiles"`
+		CRLFiles    []value[string]   `yaml:"crl-files"`
+		CRLRefresh  value[duration]   `yaml:"crl-refresh"`
+		CRLMaxBytes value[int64]      `yaml:"crl-max-bytes"`
+	} `yaml:"trust"`
+	SHA1 struct {
+		Header value[bool] `yaml:"header"`
+		Inner  value[bool] `yaml:"inner"`
+	} `yaml:"sha1"`
+	Messages struct {
+		MaxBytes       value[int]      `yaml:"max-bytes"`
+		MaxDepth       value[int]      `yaml:"max-depth"`
+		MaxAttributes  value[int]      `yaml:"max-attributes"`
+		MaxLifetime    value[duration] `yaml:"max-lifetime"`
+		ClockSkew      value[duration] `yaml:"clock-skew"`
+		ReplayCapacity value[int]      `yaml:"replay-capacity"`
+		ClientNames    []value[string] `yaml:"client-names"`
+		AcceptClaimed  []value[string] `yaml:"accept-claimed"`
+	} `yaml:"messages"`
+	Assertions struct {
+		BackDate value[duration] `yaml:"back-date"`
+	} `yaml:"assertions"`
+	Registry struct {
+		File         value[string]   `yaml:"file"`
+		Budget       value[duration] `yaml:"budget"`
+		CacheEntries value[int64]    `yaml:"cache-entries"`
+		CacheTTL     value[duration] `yaml:"cache-ttl"`
+	} `yaml:"registry"`
+	Policy value[string] `yaml:"policy"`
+	Audit  struct {
+		Dir        value[string] `yaml:"dir"`
+		Durability value[string] `yaml:"durability"`
+	} `yaml:"audit"`
+	Limits struct {
+		ReadTimeout    value[duration] `yaml:"read-timeout"`
+		WriteTimeout   value[duration] `yaml:"write-timeout"`
+		IdleTimeout    value[duration] `yaml:"idle-timeout"`
+		MaxConnections value[int]      `yaml:"max-connections"`
+		MaxPerAddress  value[int]      `yaml:"max-per-address"`
+		MaxInFlight    value[int]      `yaml:"max-in-flight"`
+		StopTimeout    value[duration] `yaml:"stop-timeout"`
+	} `yaml:"limits"`
+	// TestClock fixes the clock, for messages made at another time. It is refused
+	// unless every listener is on loopback, and said loudly.
+	TestClock value[time.Time] `yaml:"test-clock"`
+
+	dir string
+}
+
+type authorityConfig struct {
+	Name               value[string]   `yaml:"name"`
+	Certificate        value[string]   `yaml:"certificate"`
+	Revocation         value[string]   `yaml:"revocation"`
+	DistributionPoints []value[string] `yaml:"distribution-points"`
+}
+
+type profileConfig struct {
+	Name          value[string]   `yaml:"name"`
+	Kind          value[string]   `yaml:"kind"`
+	Role          value[string]   `yaml:"role"`
+	Roots         []value[string] `yaml:"roots"`
+	Intermediates []value[string] `yaml:"intermediates"`
+	Policies      []value[string] `yaml:"policies"`
+	AnyPolicy     value[bool]     `yaml:"any-policy"`
+	TestCards     value[bool]     `yaml:"test-cards"`
+}
+
+// problems gathers everything that is wrong with a configuration, by line.
+type problems struct {
+	file string
+	list []problem
+}
+
+type problem struct {
+	line int
+	text string
+}
+
+// add notes a problem; line 0 means the file as a whole.
+func (p *problems) add(line int, format string, args ...any) {
+	p.list = append(p.list, problem{line, fmt.Sprintf(format, args...)})
+}
+
+func (p *problems) err() error {
+	if len(p.list) == 0 {
+		return nil
+	}
+	sort.SliceStable(p.list, func(i, j int) bool { return p.list[i].line < p.list[j].line })
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d problem", len(p.list))
+	if len(p.list) > 1 {
+		b.WriteString("s")
+	}
+	b.WriteString(" in the configuration")
+	for _, one := range p.list {
+		b.WriteString("\n  " + p.file)
+		if one.line > 0 {
+			fmt.Fprintf(&b, ":%d", one.line)
+		}
+		b.WriteString(": " + strings.ReplaceAll(one.text, "\n", "\n    "))
+	}
+	return errors.New(b.String())
+}
+
+// readConfig reads a configuration file: its syntax, its keys and the form of its
+// values. All that is wrong with them goes to p.
+func readConfig(path string, p *problems) *fileConfig {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		p.add(0, "%v", err)
+		return nil
+	}
+	return parseConfig(text, filepath.Dir(path), p)
+}
+
+func parseConfig(text []byte, dir string, p *problems) *fileConfig {
+	c := &fileConfig{dir: dir}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	err := decoder.Decode(c)
+	var wrong *yaml.TypeError
+	switch {
+	case errors.As(err, &wrong):
+		for _, text := range wrong.Errors {
+			line := 0
+			if _, scanErr := fmt.Sscanf(text, "line %d:", &line); scanErr == nil {
+				text = strings.TrimPrefix(text, fmt.Sprintf("line %d: ", line))
+			}
+			p.add(line, "%s", strings.Replace(text, " in type main.fileConfig", "", 1))
+		}
+	case errors.Is(err, io.EOF):
+		p.add(0, "the file is empty")
+	case err != nil:
+		p.add(0, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err == nil && decoder.Decode(new(yaml.Node)) == nil {
+		p.add(0, "a second document in the file")
+	}
+	return c
+}
+
+// path makes a path of the file relative to its folder.
+func (c *fileConfig) path(v value[string]) string {
+	if v.V == "" || filepath.IsAbs(v.V) {
+		return v.V
+	}
+	return filepath.Join(c.dir, v.V)
+}

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+
+	"sceau/audit"
+	"sceau/certs"
+	"sceau/saml/saml2"
+	"sceau/soap/soaphttp"
+	"sceau/sts"
+	"sceau/sts/wsdl"
+)
+
+// Paths of the platform's SAML 1.1 token service.
+const (
+	pathQuery    = "/IAM/Saml11TokenService/v1"
+	pathLegacy   = "/IAM/Saml11TokenService/Legacy/v1"
+	pathMetadata = "/metadata"
+)
+
+func serveCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run the service until it is told to stop",
+		Long: `Run the service until SIGINT or SIGTERM; answers under way are then finished.
+SIGHUP reads the configuration again: trust, CRLs, signing key, policy and message
+rules change without a lost request. What is wrong in it leaves everything as it was.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			p := &problems{file: path}
+			config := readConfig(path, p)
+			var s *system
+			if len(p.list) == 0 {
+				s = build(config, p, log)
+			}
+			if err := p.err(); err != nil {
+				return err
+			}
+			defer s.close()
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
+			return s.serve(ctx, hangup, path, nil)
+		},
+	}
+	c.Flags().StringVar(&path, "config", "", "configuration file (see: stsd config)")
+	c.MarkFlagRequired("config")
+	return c
+}
+
+func checkCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "check --config FILE",
+		Short: "Say everything that is wrong with a configuration",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p := &problems{file: path}
+			if config := readConfig(path, p); config != nil {
+				// Problems of form and of content are told together.
+				if s := build(config, p, slog.New(slog.DiscardHandler)); s != nil {
+					s.close()
+				}
+			}
+			if err := p.err(); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), path+": in order")
+			return nil
+		},
+	}
+	c.Flags().StringVar(&path, "config", "", "configuration file")
+	c.MarkFlagRequired("config")
+	return c
+}
+
+func configCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "config",
+		Short: "Print a commented configuration file",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := cmd.OutOrStdout().Write(exampleConfig)
+			return err
+		},
+	}
+}
+
+// soapServer returns the HTTP face of the service.
+func (s *system) soapServer() (*soaphttp.Server, error) {
+	l := &s.config.Limits
+	base := s.config.PublicURL.or("http://" + s.config.Listen[0].Address.V)
+	answer := func(ctx context.Context, r *soaphttp.Request, dst []byte) (int, []byte, string) {
+		message := sts.Message{Body: r.Body, Action: r.Action, Remote: audit.ClassifyRemote(r.Remote)}
+		a := s.service.AttributeQuery(ctx, &message, dst)
+		return a.Status, a.Body, a.Audit.String()
+	}
+	description := wsdl.Document(base+pathQuery, base+pathLegacy)
+	var clock func() time.Time // of Date: the system's, unless a test says otherwise
+	if s.config.TestClock.Line > 0 {
+		clock = s.now
+	}
+	return soaphttp.New(soaphttp.Config{
+		Endpoints: []soaphttp.Endpoint{
+			{Path: pathQuery, Service: answer, WSDL: description, Schemas: wsdl.Schemas(base + pathQuery)},
+			{Path: pathLegacy, Service: answer, WSDL: description},
+		},
+		Documents: []soaphttp.Document{{Path: pathMetadata, ContentType: "application/samlmetadata+xml",
+			Body: func() ([]byte, error) { return s.metadata(base) }}},
+		MaxBody:       s.config.Messages.MaxBytes.or(256 << 10),
+		ReadTimeout:   time.Duration(l.ReadTimeout.or(duration(10 * time.Second))),
+		WriteTimeout:  time.Duration(l.WriteTimeout.or(duration(10 * time.Second))),
+		IdleTimeout:   time.Duration(l.IdleTimeout.or(duration(75 * time.Second))),
+		MaxPerAddress: l.MaxPerAddress.V, MaxConnections: l.MaxConnections.or(1 << 16),
+		MaxInFlight: l.MaxInFlight.or(1024), Now: clock, Log: s.log,
+	})
+}
+
+// A metadataDocument is kept for a while: making one costs a private-key operation,
+// and anybody may ask for it.
+type metadataDocument struct {
+	mu     sync.Mutex
+	signer *certs.Signer
+	made   time.Time
+	body   []byte
+}
+
+// metadataLife is how long one document is given out; it says itself that it is good
+// for a day.
+const metadataLife = time.Hour
+
+// metadata describes the service as a SAML attribute authority.
+func (s *system) metadata(base string) ([]byte, error) {
+	s.mu.RLock()
+	signer, entity := s.signer, s.config.Issuer.or(sts.IssuerName)
+	s.mu.RUnlock()
+	now := s.now()
+	d := &s.document
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.signer == signer && now.Sub(d.made) < metadataLife {
+		return d.body, nil
+	}
+	body, err := saml2.Metadata(saml2.Config{
+		EntityID: entity, Locations: []string{base + pathQuery},
+		Signer: signer, Certificate: signer.Certificate().Raw(), Now: now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.signer, d.made, d.body = signer, now, body
+	return body, nil
+}
+
+// serve listens and answers until ctx ends, then finishes what is under way. started,
+// when not nil, is told the address of each listener once all accept.
+func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string, started func(addresses []string)) error {
+	server, err := s.soapServer()
+	if err != nil {
+		return err
+	}
+	var listeners []net.Listener
+	defer func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}()
+	var addresses []string
+	for _, l := range s.config.Listen {
+		listener, err := s.listen(l.Address.V)
+		if err != nil {
+			return err
+		}
+		scheme := "http://"
+		if l.Certificate.V != "" {
+			config, err := s.tlsConfig(l.Certificate, l.Key)
+			if err != nil {
+				listener.Close()
+				return err
+			}
+			listener, scheme = tls.NewListener(listener, config), "https://"
+		}
+		listeners = append(listeners, listener)
+		addresses = append(addresses, scheme+listener.Addr().String())
+	}
+	admin, err := s.adminServer(server)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, len(listeners)+1)
+	for _, l := range listeners {
+		go func() { failed <- server.Serve(l) }()
+	}
+	if admin != nil {
+		go func() { failed <- admin.serve() }()
+	}
+	s.log.Info("listening", "addresses", addresses)
+	if started != nil {
+		started(addresses)
+	}
+	for {
+		select {
+		case <-hangup:
+			if err := s.reload(path); err != nil {
+				s.log.Error("reload refused, everything stays as it was", "error", err)
+			} else {
+				s.log.Info("reloaded")
+			}
+			continue
+		case err = <-failed:
+		case <-ctx.Done():
+		}
+		break
+	}
+	limit := time.Duration(s.config.Limits.StopTimeout.or(duration(20 * time.Second)))
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	s.log.Info("stopping", "in flight", server.InFlight())
+	stopped := server.Shutdown(stopping)
+	if admin != nil {
+		stopped = errors.Join(stopped, admin.http.Shutdown(stopping))
+	}
+	return errors.Join(err, stopped)
+}
+
+// listen listens on an address, by the listener that was bound before, where there is one.
+func (s *system) listen(address string) (net.Listener, error) {
+	if listener := s.bound[address]; listener != nil {
+		return listener, nil
+	}
+	return net.Listen("tcp", address)
+}
+
+// An adminServer answers operators: health and metrics. It has a port of its own and
+// no part in the road of a request.
+type adminServer struct {
+	http     *http.Server
+	listener net.Listener
+}
+
+func (a *adminServer) serve() error {
+	if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (s *system) adminServer(server *soaphttp.Server) (*adminServer, error) {
+	if s.config.Admin.V == "" {
+		return nil, nil
+	}
+	listener, err := s.listen(s.config.Admin.V)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz/live", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.ready(r.Context()); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, err)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
+	return &adminServer{listener: listener, http: &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}}, nil
+}
