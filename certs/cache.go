@@ -2,6 +2,7 @@ package certs
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/dgraph-io/ristretto/v2"
 )
@@ -9,11 +10,19 @@ import (
 // digestCache keeps what can be made again, under the first 64 bits of a SHA-256.
 // A value that is found may belong to another digest: the caller compares the
 // digest that the value holds. A set may be dropped and is not visible at once.
+//
+// In front of it stand a few slots with what was found or set last under each: a
+// ristretto look-up wakes a goroutine now and then, and costs more than all else that a
+// warm request asks of this package.
 type digestCache[V any] struct {
-	c *ristretto.Cache[uint64, *V]
+	c     *ristretto.Cache[uint64, *V]
+	keyOf func(*V) uint64
+	front [frontSlots]atomic.Pointer[V]
 }
 
-func newDigestCache[V any](entries int64) (*digestCache[V], error) {
+const frontSlots = 256
+
+func newDigestCache[V any](entries int64, keyOf func(*V) uint64) (*digestCache[V], error) {
 	c, err := ristretto.NewCache(&ristretto.Config[uint64, *V]{
 		NumCounters:        10 * entries,
 		MaxCost:            entries, // each costs one
@@ -24,17 +33,26 @@ func newDigestCache[V any](entries int64) (*digestCache[V], error) {
 	if err != nil {
 		return nil, fmt.Errorf("certs: cache: %w", err)
 	}
-	return &digestCache[V]{c}, nil
+	return &digestCache[V]{c: c, keyOf: keyOf}, nil
 }
 
 func (d *digestCache[V]) get(key uint64) *V {
+	slot := &d.front[key%frontSlots]
+	if value := slot.Load(); value != nil && d.keyOf(value) == key {
+		return value
+	}
 	value, ok := d.c.Get(key)
 	if !ok {
 		return nil
 	}
+	slot.Store(value)
 	return value
 }
 
-func (d *digestCache[V]) set(key uint64, value *V) { d.c.Set(key, value, 1) }
-func (d *digestCache[V]) settle()                  { d.c.Wait() }
-func (d *digestCache[V]) close()                   { d.c.Close() }
+func (d *digestCache[V]) set(key uint64, value *V) {
+	d.front[key%frontSlots].Store(value)
+	d.c.Set(key, value, 1)
+}
+
+func (d *digestCache[V]) settle() { d.c.Wait() }
+func (d *digestCache[V]) close()  { d.c.Close() }

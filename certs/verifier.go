@@ -41,10 +41,10 @@ func NewVerifier(c Config) (*Verifier, error) {
 		return nil, err
 	}
 	var err error
-	if v.certificates, err = newDigestCache[Certificate](c.CacheEntries); err != nil {
+	if v.certificates, err = newDigestCache(c.CacheEntries, certificateKey); err != nil {
 		return nil, err
 	}
-	if v.identities, err = newDigestCache[verified](c.CacheEntries); err != nil {
+	if v.identities, err = newDigestCache(c.CacheEntries, func(known *verified) uint64 { return identityKey(known.role, known.leaf) }); err != nil {
 		v.certificates.close()
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (v *Verifier) Settle() {
 // found costs one SHA-256 and no allocation.
 func (v *Verifier) Parse(der []byte) (*Certificate, error) {
 	fingerprint := sha256.Sum256(der)
-	key := binary.BigEndian.Uint64(fingerprint[:8])
+	key := digestKey(&fingerprint)
 	if c := v.certificates.get(key); c != nil && c.fingerprint == fingerprint {
 		return c, nil
 	}
@@ -236,10 +236,14 @@ func (v *Verifier) Identify(role Role, leaf *Certificate, intermediates []*Certi
 	return Identity{found, status}, nil
 }
 
+func digestKey(digest *[32]byte) uint64 { return binary.BigEndian.Uint64(digest[:8]) }
+
+func certificateKey(c *Certificate) uint64 { return digestKey(&c.fingerprint) }
+
 // identityKey selects a place in the cache; what is found there is compared in full.
 func identityKey(role Role, leaf *Certificate) uint64 {
 	const prime = 0x100000001b3 // FNV-1a
-	key := binary.BigEndian.Uint64(leaf.fingerprint[:8])
+	key := digestKey(&leaf.fingerprint)
 	for i := range len(role) {
 		key = (key ^ uint64(role[i])) * prime
 	}

@@ -41,6 +41,7 @@ type road struct {
 
 	request  saml.Request
 	self     saml.Assertion
+	heldText []byte // base64 of the holder's certificate, as the SubjectConfirmation has it
 	der      []byte // of the holder's certificate
 	answered bool   // the query was reached: refusals are answered as samlp:Response
 
@@ -131,7 +132,7 @@ func (r *road) begin(s *settings, message *Message) {
 // end lets go of everything that belongs to the request.
 func (r *road) end() {
 	r.envelope.Release()
-	r.envelope, r.settings, r.identity = nil, nil, certs.Identity{}
+	r.envelope, r.settings, r.identity, r.heldText = nil, nil, certs.Identity{}, nil
 	r.signed, r.confirmed, r.bound = soap.Signed{}, Confirmed{}, Bound{}
 	r.permitted, r.certified = Permitted{}, Certified{}
 	clear(r.wanted)

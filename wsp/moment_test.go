@@ -216,10 +216,20 @@ func TestRevokedSince(t *testing.T) {
 	})
 }
 
-// TestUnservedRole: a Verifier without the role is the operator's fault.
+// TestUnservedRole: a Verifier without the role is the operator's fault, at the start
+// and when a reload takes the role away.
 func TestUnservedRole(t *testing.T) {
-	g := guard(t, func(c *wsp.Config) {
-		c.Certificates = trust(t, func(c *certs.Config) { c.Profiles = c.Profiles[:1]; c.CRL.Files = nil })
-	})
+	bare := func(c *certs.Config) { c.Profiles = c.Profiles[:1]; c.CRL.Files = nil }
+	config := wsp.Config{Certificates: trust(t, bare), Issuers: []string{issuer}, Replay: soap.NewMemoryReplay(10)}
+	if _, err := wsp.NewGuard(config); err == nil || !strings.Contains(err.Error(), `serves the role "holder"`) {
+		t.Errorf("a Guard without trusted holders: %v", err)
+	}
+	var later certs.Config
+	v := trust(t, func(c *certs.Config) { later = *c })
+	g := guard(t, func(c *wsp.Config) { c.Certificates = v })
+	bare(&later)
+	if err := v.Reload(later); err != nil {
+		t.Fatal(err)
+	}
 	refused(t, g, string(aliceCall(t)), now, wsp.Unconfigured, soap.FaultServer, soap.SOAServiceError)
 }

@@ -116,7 +116,11 @@ func (s *Signature) Verify(key crypto.PublicKey, policy *Policy) (v Verified, er
 		return Verified{}, err
 	}
 	v.signature, v.count, v.key = s.node, s.count, key
-	v.digest = sha256.Sum256(room.canonical) // SignedInfo, since verifyValue
+	if s.method.Hash() == crypto.SHA256 {
+		v.digest = [sha256.Size]byte(room.sum) // of SignedInfo, since verifyValue
+	} else {
+		v.digest = sha256.Sum256(room.canonical)
+	}
 	for i := range s.count {
 		v.signed[i], v.enveloped[i] = s.references[i].covered, s.references[i].enveloped
 	}

@@ -92,7 +92,18 @@ func zone(text []byte) (time.Duration, bool) {
 }
 
 // Append writes t in UTC with milliseconds.
-func Append(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, Layout) }
+func Append(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, Layout)
+	}
+	hour, minute, second := t.Clock()
+	milli := t.Nanosecond() / 1e6
+	d := func(n int) byte { return byte('0' + n%10) }
+	return append(dst, d(year/1000), d(year/100), d(year/10), d(year), '-', d(int(month)/10), d(int(month)), '-', d(day/10), d(day),
+		'T', d(hour/10), d(hour), ':', d(minute/10), d(minute), ':', d(second/10), d(second), '.', d(milli/100), d(milli/10), d(milli), 'Z')
+}
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }
 

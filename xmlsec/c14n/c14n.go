@@ -374,11 +374,32 @@ func (w *writer) startTag(t *xmltext.Token) {
 	w.out = append(w.out, '>')
 }
 
+// plainText and plainValue hold the bytes that stand for themselves in the canonical
+// form of character data and of attribute values.
+var plainText, plainValue = allBut("&<>\r"), allBut("&<\"\t\n\r")
+
+func allBut(special string) (t [256]bool) {
+	for i := range t {
+		t[i] = true
+	}
+	for _, b := range []byte(special) {
+		t[b] = false
+	}
+	return t
+}
+
 // AppendText writes characters as canonical XML writes a text node (Canonical XML
 // 1.0 section 2.3).
 func AppendText[T string | []byte](dst []byte, value T) []byte {
+	start := 0
 	for i := range len(value) {
-		switch b := value[i]; b {
+		b := value[i]
+		if plainText[b] {
+			continue
+		}
+		dst = append(dst, value[start:i]...)
+		start = i + 1
+		switch b {
 		case '&':
 			dst = append(dst, "&amp;"...)
 		case '<':
@@ -387,18 +408,23 @@ func AppendText[T string | []byte](dst []byte, value T) []byte {
 			dst = append(dst, "&gt;"...)
 		case '\r':
 			dst = append(dst, "&#xD;"...)
-		default:
-			dst = append(dst, b)
 		}
 	}
-	return dst
+	return append(dst, value[start:]...)
 }
 
 // AppendValue writes characters as canonical XML writes an attribute value (section
 // 2.3), quotes not included.
 func AppendValue[T string | []byte](dst []byte, value T) []byte {
+	start := 0
 	for i := range len(value) {
-		switch b := value[i]; b {
+		b := value[i]
+		if plainValue[b] {
+			continue
+		}
+		dst = append(dst, value[start:i]...)
+		start = i + 1
+		switch b {
 		case '&':
 			dst = append(dst, "&amp;"...)
 		case '<':
@@ -411,9 +437,7 @@ func AppendValue[T string | []byte](dst []byte, value T) []byte {
 			dst = append(dst, "&#xA;"...)
 		case '\r':
 			dst = append(dst, "&#xD;"...)
-		default:
-			dst = append(dst, b)
 		}
 	}
-	return dst
+	return append(dst, value[start:]...)
 }

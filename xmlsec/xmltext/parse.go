@@ -58,6 +58,7 @@ type parser struct {
 	text   []byte
 	limits Limits
 
+	last   uint16 // prefix that was resolved last
 	reason Reason
 	offset int
 }

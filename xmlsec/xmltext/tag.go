@@ -277,18 +277,20 @@ func (p *parser) resolve(prefix []byte, offset int) (number, namespace uint16, o
 	if len(prefix) == 0 {
 		return PrefixNone, d.bound[PrefixNone], true
 	}
-	for i := range d.prefixes {
-		if i != PrefixNone && bytes.Equal(d.bytes(d.prefixes[i]), prefix) {
-			if i == prefixXMLNS {
-				return 0, 0, p.fail(ReservedPrefix, offset)
-			}
-			if d.bound[i] == unbound {
-				break
-			}
-			return uint16(i), d.bound[i], true
+	// Most names have the prefix of the one before.
+	i := int(p.last)
+	if i == PrefixNone || !bytes.Equal(d.bytes(d.prefixes[i]), prefix) {
+		for i = len(d.prefixes) - 1; i > PrefixNone && !bytes.Equal(d.bytes(d.prefixes[i]), prefix); i-- {
 		}
 	}
-	return 0, 0, p.fail(UndeclaredPrefix, offset)
+	switch {
+	case i == prefixXMLNS:
+		return 0, 0, p.fail(ReservedPrefix, offset)
+	case i == PrefixNone || d.bound[i] == unbound:
+		return 0, 0, p.fail(UndeclaredPrefix, offset)
+	}
+	p.last = uint16(i)
+	return uint16(i), d.bound[i], true
 }
 
 // attributesOf resolves the prefixes of an element's attributes, refuses two of one
