@@ -135,6 +135,9 @@ func TestCodes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			f := ststest.New(t, c.config)
 			message := c.message(t, f)
+			if c.config == nil && len(c.name) > 3 && c.name[2] == ' ' { // an attack of the list
+				keep(t, c.name, c.code.String(), c.code.Message(), message)
+			}
 			a := f.Service.AttributeQuery(context.Background(), &sts.Message{Body: message}, []byte("before"))
 			body := string(a.Body)
 			status, sub := c.code.Status()
@@ -227,7 +230,11 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := ststest.New(t, nil)
-			a := f.Service.AttributeQuery(context.Background(), &sts.Message{Body: c.message(t, f)}, nil)
+			message := c.message(t, f)
+			if len(message) > 100 {
+				keep(t, c.name, c.code, c.soa, message)
+			}
+			a := f.Service.AttributeQuery(context.Background(), &sts.Message{Body: message}, nil)
 			body := string(a.Body)
 			if a.Status != http.StatusInternalServerError || !strings.Contains(body, ">"+c.code+"</faultcode>") || !strings.Contains(body, "<Code>"+c.soa+"</Code>") {
 				t.Fatalf("want %s %s, got %d\n%s", c.code, c.soa, a.Status, body)

@@ -28,7 +28,9 @@ func TestModes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := ststest.New(t, nil)
-			status, body := ask(f, f.Message(t, q))
+			message := f.Message(t, q)
+			keep(t, name, "success", "what is asked in this mode", message)
+			status, body := ask(f, message)
 			if status != http.StatusOK || !strings.Contains(body, `Value="samlp:Success"`) || !strings.Contains(body, "<AttributeValue>"+testpki.AliceNIHII+"</AttributeValue>") {
 				t.Fatalf("%d\n%s", status, body)
 			}

@@ -39,6 +39,9 @@ type system struct {
 	service  *sts.Service
 	metrics  *prometheus.Registry
 
+	rules      policy.PDP
+	durability audit.Durability
+
 	bound map[string]net.Listener // by address: listeners bound before serve, for the demonstration
 
 	mu       sync.RWMutex // guards config and signer once the system runs
@@ -48,6 +51,21 @@ type system struct {
 // build makes the system of a configuration. Everything that is wrong goes to p; the
 // result is nil then.
 func build(c *fileConfig, p *problems, log *slog.Logger) *system {
+	s := prepare(c, p, log)
+	if s == nil {
+		return nil
+	}
+	s.assemble(p)
+	if len(p.list) > 0 {
+		s.close()
+		return nil
+	}
+	return s
+}
+
+// prepare makes and checks everything of a system that leaves no trace: it neither
+// writes nor takes what a running server holds.
+func prepare(c *fileConfig, p *problems, log *slog.Logger) *system {
 	s := &system{config: c, now: time.Now, log: log}
 	if c.TestClock.Line > 0 {
 		at := c.TestClock.V
@@ -55,20 +73,20 @@ func build(c *fileConfig, p *problems, log *slog.Logger) *system {
 		log.Warn("the clock stands still: test-clock is for tests only", "at", at)
 	}
 	s.checkListeners(p)
-	trust := s.trust(p)
-	s.signer = s.loadSigner(p)
-	rules := s.rules(p)
-	durability := s.durability(p)
-	s.checkNumbers(p)
-	s.openRegistry(p)
-	if len(p.list) == 0 {
+	before := len(p.list)
+	if trust := s.trust(p); len(p.list) == before {
 		var err error
 		if s.verifier, err = certs.NewVerifier(trust); err != nil {
 			p.add(0, "trust: %v", err)
 		}
 	}
-	if len(p.list) == 0 {
-		s.assemble(p, rules, durability)
+	s.signer = s.loadSigner(p)
+	s.rules = s.loadRules(p)
+	s.durability = s.readDurability(p)
+	s.checkNumbers(p)
+	s.openRegistry(p)
+	if c.Audit.Dir.V == "" {
+		p.add(0, "audit: no dir")
 	}
 	if len(p.list) > 0 {
 		s.close()
@@ -170,7 +188,7 @@ func (s *system) loadSigner(p *problems) *certs.Signer {
 	return signer
 }
 
-func (s *system) rules(p *problems) policy.PDP {
+func (s *system) loadRules(p *problems) policy.PDP {
 	if s.config.Policy.V == "" {
 		p.add(0, "policy: no rule file")
 		return nil
@@ -189,7 +207,7 @@ func (s *system) rules(p *problems) policy.PDP {
 	return rules
 }
 
-func (s *system) durability(p *problems) audit.Durability {
+func (s *system) readDurability(p *problems) audit.Durability {
 	word, rest, _ := strings.Cut(s.config.Audit.Durability.V, " ")
 	switch word {
 	case "", "sync":
@@ -228,7 +246,7 @@ func (s *system) openRegistry(p *problems) {
 }
 
 // assemble opens the journal and makes the service.
-func (s *system) assemble(p *problems, rules policy.PDP, durability audit.Durability) {
+func (s *system) assemble(p *problems) {
 	s.metrics = prometheus.NewRegistry()
 	var codes []string
 	for _, code := range sts.Codes() {
@@ -242,12 +260,8 @@ func (s *system) assemble(p *problems, rules policy.PDP, durability audit.Durabi
 		p.add(0, "metrics: %v", err)
 		return
 	}
-	if s.config.Audit.Dir.V == "" {
-		p.add(0, "audit: no dir")
-		return
-	}
 	s.journal, err = audit.Open(audit.Config{
-		Dir: s.config.path(s.config.Audit.Dir), Durability: durability,
+		Dir: s.config.path(s.config.Audit.Dir), Durability: s.durability,
 		Observers: []audit.Observer{counted}, Logger: s.log,
 	})
 	if err != nil {
@@ -257,7 +271,7 @@ func (s *system) assemble(p *problems, rules policy.PDP, durability audit.Durabi
 	s.metrics.MustRegister(metrics.Journal(s.journal))
 	s.replay = soap.NewMemoryReplay(s.config.Messages.ReplayCapacity.or(1_000_000))
 	s.collectors()
-	settings, err := s.settings(rules)
+	settings, err := s.settings(s.rules)
 	if err == nil {
 		err = s.restoreReplay(settings.Security.Timestamp)
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"log/slog"
 	"net"
 	"testing"
 )
@@ -27,4 +29,37 @@ func publicKey(t testing.TB, key crypto.PublicKey) (der, text []byte) {
 		t.Fatal(err)
 	}
 	return der, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+// serveFile serves a configuration file until the test ends and returns the address of
+// its first listener.
+func serveFile(t *testing.T, path string) (*system, string) {
+	t.Helper()
+	p := &problems{file: path}
+	config := readConfig(path, p)
+	var s *system
+	if len(p.list) == 0 {
+		s = build(config, p, slog.New(slog.DiscardHandler))
+	}
+	if err := p.err(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	started, ended := make(chan []string, 1), make(chan error, 1)
+	go func() { ended <- s.serve(ctx, nil, path, func(addresses []string) { started <- addresses }) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		s.close()
+	})
+	select {
+	case addresses := <-started:
+		return s, addresses[0]
+	case err := <-ended:
+		ended <- nil
+		t.Fatal(err)
+		return nil, ""
+	}
 }

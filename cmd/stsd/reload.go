@@ -17,7 +17,7 @@ func (s *system) reload(path string) error {
 	next := &system{config: c, now: s.now, log: s.log, verifier: s.verifier, resolver: s.resolver, journal: s.journal, replay: s.replay}
 	trust := next.trust(p)
 	next.signer = next.loadSigner(p)
-	rules := next.rules(p)
+	rules := next.loadRules(p)
 	next.checkListeners(p)
 	next.checkNumbers(p)
 	if len(p.list) > 0 {

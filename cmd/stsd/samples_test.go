@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -100,26 +99,8 @@ audit: {dir: audit}
 `, address, clock, sha1, sha1))
 
 	path := filepath.Join(dir, "stsd.yaml")
-	p := &problems{file: path}
-	config := readConfig(path, p)
-	var s *system
-	if len(p.list) == 0 {
-		s = build(config, p, slog.New(slog.DiscardHandler))
-	}
-	if err := p.err(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	started, ended := make(chan []string, 1), make(chan error, 1)
-	go func() { ended <- s.serve(ctx, nil, path, func(addresses []string) { started <- addresses }) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		s.close()
-	})
-	return (<-started)[0] + pathQuery
+	_, address = serveFile(t, path)
+	return address + pathQuery
 }
 
 func post(t *testing.T, url string, message []byte) (int, []byte) {

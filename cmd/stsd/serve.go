@@ -76,7 +76,7 @@ func checkCommand() *cobra.Command {
 			p := &problems{file: path}
 			if config := readConfig(path, p); config != nil {
 				// Problems of form and of content are told together.
-				if s := build(config, p, slog.New(slog.DiscardHandler)); s != nil {
+				if s := prepare(config, p, slog.New(slog.DiscardHandler)); s != nil {
 					s.close()
 				}
 			}
