@@ -33,7 +33,9 @@ var ehealth = sync.OnceValue(func() *Catalogue {
 	return c
 })
 
-// The organisations with a NIHII number: word in the names, word in certificates (wire document 6.2), title.
+// The organisations with a NIHII number: word in the names, word in certificates (wire document 6.2), title. The bare
+// word NIHII is none of theirs: it says that a care provider has the number, not what he is, and would prove one number to
+// be a hospital's, a pharmacy's and a guard post's at once (attacks.md H4).
 var organisations = [...]struct{ name, certificateType, title string }{
 	{"hospital", "NIHII-HOSPITAL", "hospital"},
 	{"pharmacy", "NIHII-PHARMACY", "pharmacy"},
@@ -57,11 +59,11 @@ func identificationDefinitions() []Definition {
 	}
 	for _, o := range organisations {
 		all = append(all, define(prefix+o.name+":nihii-number", "NIHII number of the "+o.title, NIHII8, BindingClaimed,
-			o.certificateType, "NIHII"))
+			o.certificateType))
 	}
 	for _, o := range organisations {
 		all = append(all, define(holder+o.name+":nihii-number", "NIHII number of the "+o.title+" that holds the certificate",
-			NIHII8, BindingHolder, o.certificateType, "NIHII"))
+			NIHII8, BindingHolder, o.certificateType))
 	}
 	return append(all,
 		define(holder+"enterprise:cbe-number", "enterprise that holds the certificate", CBE, BindingHolder, "CBE"),

@@ -55,4 +55,10 @@ func (d *digestCache[V]) set(key uint64, value *V) {
 }
 
 func (d *digestCache[V]) settle() { d.c.Wait() }
-func (d *digestCache[V]) close()  { d.c.Close() }
+
+func (d *digestCache[V]) close() {
+	d.c.Close()
+	for i := range d.front {
+		d.front[i].Store(nil)
+	}
+}

@@ -43,6 +43,17 @@ type Assertion struct {
 // Attributes returns the attributes in the order of the document.
 func (a *Assertion) Attributes() []Attribute { return a.statement.attributes }
 
+// Reset lets go of the document that a was read from, and keeps its memory.
+func (a *Assertion) Reset() {
+	clear(a.statement.attributes[:cap(a.statement.attributes)])
+	clear(a.statement.values[:cap(a.statement.values)])
+	clear(a.Conditions.Audiences[:cap(a.Conditions.Audiences)])
+	*a = Assertion{
+		statement:  statement{attributes: a.statement.attributes[:0], values: a.statement.values[:0]},
+		Conditions: Conditions{Audiences: a.Conditions.Audiences[:0]},
+	}
+}
+
 // ParseAssertion reads an Assertion with at most one AuthenticationStatement and one
 // AttributeStatement, as the wire has them. Other statements, conditions that are not
 // understood (core 2.3.2.1.1: such an assertion is invalid) and Advice are refused.

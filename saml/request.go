@@ -22,6 +22,12 @@ type Request struct {
 // Designators returns what is asked for, in the order of the document.
 func (r *Request) Designators() []Designator { return r.designators }
 
+// Reset lets go of the document that r was read from, and keeps its memory.
+func (r *Request) Reset() {
+	clear(r.designators[:cap(r.designators)])
+	*r = Request{designators: r.designators[:0]}
+}
+
 // RequestIDOf returns the RequestID that an answer refers to, nil when n is no
 // samlp:Request that has one. It serves answers to requests that Parse refuses.
 func RequestIDOf(n xmltext.Node) []byte {

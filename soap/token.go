@@ -52,7 +52,7 @@ func (e *Envelope) readToken(signature *xmlsec.Signature) (*Token, error) {
 	}
 	info, err := xmlsec.ParseKeyInfo(signature.KeyInfo())
 	if err != nil {
-		return nil, &Error{Reason: BadSecurity, Err: err}
+		return nil, signatureError(err)
 	}
 	t := &e.token
 	*t = Token{KeyInfo: info, Path: t.Path[:0]}

@@ -144,5 +144,9 @@ func signatureError(err error) error {
 			reason = BadSecurity
 		}
 	}
-	return &Error{Reason: reason, Err: err}
+	out := &Error{Reason: reason, Err: err}
+	if e != nil {
+		out.Rule = e.Rule
+	}
+	return out
 }

@@ -188,7 +188,11 @@ func TestAlgorithms(t *testing.T) {
 			if strings.Count(good, c.old) == 0 {
 				t.Fatal("nothing to change")
 			}
-			refused(t, judged(t, []byte(strings.Replace(good, c.old, c.new, 1))), c.reason, "")
+			rule := ""
+			if strings.Contains(c.new, "HMACOutputLength") {
+				rule = "R5401"
+			}
+			refused(t, judged(t, []byte(strings.Replace(good, c.old, c.new, 1))), c.reason, rule)
 		})
 	}
 }

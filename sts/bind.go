@@ -108,8 +108,10 @@ func (r *road) identification(c *Confirmed) error {
 				return refuse(IdentificationFailed, "identification attribute given twice")
 			}
 		}
-		if len(a.Values) != 1 {
-			return refuse(IdentificationFailed, "identification attribute with several values")
+		for _, other := range a.Values[1:] { // core 2.4.4.2 has one or more
+			if string(other) != string(a.Values[0]) {
+				return refuse(IdentificationFailed, "identification attribute with several values")
+			}
 		}
 		value, ok := r.proven(c, definition, a.Values[0])
 		if !ok {

@@ -122,7 +122,7 @@ func (r *road) selfIssued(data xmltext.Node) error {
 // holderCertificate finds the certificate that a KeyInfo of SubjectConfirmation
 // names: the one it holds, or the header's when it gives that one's key as KeyValue.
 func (r *road) holderCertificate(n xmltext.Node) (*certs.Certificate, error) {
-	r.heldText = nil // of this request or of none
+	r.heldText, r.der = nil, r.der[:0] // of this request or of none
 	info, err := xmlsec.ParseKeyInfo(n)
 	if err != nil {
 		return nil, refuseFor(ConfirmationFailed, err)
@@ -130,7 +130,7 @@ func (r *road) holderCertificate(n xmltext.Node) (*certs.Certificate, error) {
 	switch info.Selector {
 	case xmlsec.ByCertificate:
 		r.heldText = info.Value
-		der, err := xmlsec.AppendBase64(r.der[:0], info.Value)
+		der, err := xmlsec.AppendBase64(r.der, info.Value)
 		if err != nil {
 			return nil, refuseFor(ConfirmationFailed, err)
 		}
@@ -196,7 +196,7 @@ func (r *road) isHolders(info *xmlsec.KeyInfo, holder certs.Identity) error {
 		if err != nil {
 			return refuseFor(ConfirmationFailed, err)
 		}
-		r.der = der
+		r.der = der[:mark]
 		if string(der[mark:]) == string(certificate) {
 			return nil
 		}

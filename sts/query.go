@@ -24,10 +24,7 @@ func actionFits(action []byte) bool {
 	if len(action) == 0 {
 		return true
 	}
-	name, ok := bytes.CutPrefix(action, []byte(actionPrefix))
-	if !ok {
-		return false
-	}
+	name := bytes.TrimPrefix(action, []byte(actionPrefix)) // MyCareNet's WSDL has no prefix
 	for _, known := range queryActions {
 		if string(name) == known {
 			return true

@@ -11,6 +11,7 @@ import (
 
 	"sceau/attrs"
 	"sceau/audit"
+	"sceau/internal/minipki"
 	"sceau/internal/testpki"
 	"sceau/policy"
 	"sceau/saml"
@@ -404,5 +405,53 @@ func TestZeroProofs(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(sts.Codes(), func(a, b sts.Code) int { return int(a) - int(b) }) {
 		t.Error("codes are out of order")
+	}
+}
+
+// TestBareNIHII: H4, a care provider's number is no hospital's, whatever he claims.
+func TestBareNIHII(t *testing.T) {
+	pki := testpki.Load()
+	provider := pki.Issue(pki.EHealthCA, minipki.EHealth(minipki.Holder{Type: "NIHII", Value: testpki.HospitalNIHII, Name: "A PROVIDER"}), pki.OtherKey())
+	for _, name := range []string{"urn:be:fgov:ehealth:1.0:certificateholder:hospital:nihii-number", "urn:be:fgov:ehealth:1.0:hospital:nihii-number",
+		"urn:be:fgov:ehealth:1.0:certificateholder:sortingcenter:nihii-number"} {
+		f := ststest.New(t, nil)
+		message := f.Message(t, ststest.Query{Identity: &pki.AliceEIDP256, Holder: &provider, Change: func(q *saml.Query) {
+			q.Identification = []saml.Statement{{Name: name, Namespace: identification, Values: []string{testpki.HospitalNIHII}}}
+			q.Designators = q.Identification
+		}})
+		if body := refusedWhole(t, f, &sts.Message{Body: message}, "being an organisation"); !strings.Contains(body, "REQ-10") {
+			t.Errorf("%s: %s", name, body)
+		}
+	}
+}
+
+// TestSkewCannotGrow: R2, a message that is forgotten must not become fresh again.
+func TestSkewCannotGrow(t *testing.T) {
+	f := ststest.New(t, nil)
+	config := f.Config
+	config.Security.Timestamp.Skew += time.Second
+	if err := f.Service.Replace(config); err == nil || !strings.Contains(err.Error(), "skew cannot grow") {
+		t.Errorf("%v", err)
+	}
+	config.Security.Timestamp.Skew -= 2 * time.Second
+	if err := f.Service.Replace(config); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestClaimedSigner: a record names nobody as signer whose signature was not verified.
+func TestClaimedSigner(t *testing.T) {
+	pki := testpki.Load()
+	f := ststest.New(t, nil)
+	message := string(f.Message(t, ststest.Query{Identity: &pki.AliceEIDP256, Holder: &pki.AliceEHealthP256}))
+	at := strings.Index(message, "<ds:DigestValue>") + len("<ds:DigestValue>")
+	other := "A"
+	if message[at] == 'A' {
+		other = "B"
+	}
+	a := f.Service.AttributeQuery(context.Background(), &sts.Message{Body: []byte(message[:at] + other + message[at+1:])}, nil)
+	entry := f.Record(t, a.Audit)
+	if entry.Outcome != "fault" || entry.Stage != "verify" || entry.Identity.Kind != "" || entry.Identity.Pseudonym != "" || entry.Identity.Certificate == "" {
+		t.Errorf("%+v", entry)
 	}
 }

@@ -77,14 +77,14 @@ func (r *road) Key(token *soap.Token) (crypto.PublicKey, error) {
 	if !selects(&token.KeyInfo, certificate) {
 		return nil, errors.New("sts: the key identifier is not that of the token")
 	}
-	identity, err := r.Certificates.Identify(certs.RoleIdentity, certificate, r.path, r.now)
-	if err != nil {
-		r.event.Identity.Fingerprint = certificate.Fingerprint()
+	// Until the signature is verified this is a certificate that anybody may have sent,
+	// and the record says no more than which.
+	r.event.Identity.Fingerprint = certificate.Fingerprint()
+	if r.identity, err = r.Certificates.Identify(certs.RoleIdentity, certificate, r.path, r.now); err != nil {
 		return nil, err
 	}
-	r.identity = identity
-	r.event.Identity = party(identity)
-	return identity.PublicKey(), nil
+	r.stage = "verify"
+	return r.identity.PublicKey(), nil
 }
 
 // selects reports whether a KeyInfo that names a certificate by an identifier names
@@ -133,6 +133,12 @@ func (r *road) begin(s *settings, message *Message) {
 func (r *road) end() {
 	r.envelope.Release()
 	r.envelope, r.settings, r.identity, r.heldText = nil, nil, certs.Identity{}, nil
+	if cap(r.der) > 1<<16 { // a giant must not keep its memory for ever
+		r.der = nil
+	}
+	r.request.Reset()
+	r.self.Reset()
+	r.event.Reset()
 	r.signed, r.confirmed, r.bound = soap.Signed{}, Confirmed{}, Bound{}
 	r.permitted, r.certified = Permitted{}, Certified{}
 	clear(r.wanted)

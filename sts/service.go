@@ -2,6 +2,7 @@ package sts
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +53,7 @@ func New(config Config) (*Service, error) {
 // Replace changes the configuration for the requests that begin from now on. On
 // error the old one stays.
 func (s *Service) Replace(config Config) error {
-	if err := config.check(); err != nil {
+	if err := s.Check(config); err != nil {
 		return err
 	}
 	config.Security.Tokens = []soap.TokenKind{soap.X509}
@@ -72,6 +73,17 @@ func (s *Service) Replace(config Config) error {
 	next := &settings{Config: config, clientNames: set(config.ClientNames), acceptClaimed: set(config.AcceptClaimed)}
 	s.settings.Store(next)
 	return nil
+}
+
+// Check says why Replace would refuse a configuration, nil when it would not. The skew
+// of clocks cannot grow: messages are remembered as long as the skew of their time lets
+// them be fresh, and would be fresh again when it grows (attacks.md R2).
+func (s *Service) Check(config Config) error {
+	err := config.check()
+	if now := s.settings.Load(); now != nil && config.Security.Timestamp.Skew > now.Security.Timestamp.Skew {
+		err = errors.Join(err, errors.New("sts: the clock skew cannot grow without a restart"))
+	}
+	return err
 }
 
 func set(names []string) map[string]bool {
@@ -106,9 +118,11 @@ func (r *road) walk(ctx context.Context, message *Message, dst []byte) ([]byte, 
 	if r.envelope, err = soap.Parse(message.Body, &r.SOAP); err != nil {
 		return dst, err
 	}
+	r.stage = "verify"
 	if r.signed, err = r.envelope.Verify(&r.Security, r, r.now); err != nil { // r.Key identifies the signer
 		return dst, err
 	}
+	r.event.Identity = party(r.identity)
 	query, err := r.query(&r.signed, message)
 	if err != nil {
 		return dst, err

@@ -162,7 +162,7 @@ func references(audit, correlation string) string {
 	if audit != "" {
 		s += " (audit id " + audit + ")"
 	}
-	if correlation != "" {
+	if correlation != "" && correlation != audit {
 		s += " (correlation id " + correlation + ")"
 	}
 	return s

@@ -52,12 +52,16 @@ func (r Reason) String() string {
 // nothing of the message but algorithm identifiers and element names.
 type Error struct {
 	Reason Reason
+	Rule   string // Basic Security Profile 1.1 rule, "R5403", where one is broken
 	Detail string
 	Err    error
 }
 
 func (e *Error) Error() string {
 	s := "xmlsec: " + e.Reason.String()
+	if e.Rule != "" {
+		s += " (BSP " + e.Rule + ")"
+	}
 	if e.Detail != "" {
 		s += ": " + e.Detail
 	}
@@ -70,6 +74,10 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 func refuse(r Reason, detail string) error { return &Error{Reason: r, Detail: detail} }
+
+func refuseRule(r Reason, rule, detail string) error {
+	return &Error{Reason: r, Rule: rule, Detail: detail}
+}
 
 // refuseURI names an algorithm identifier, shortened: it comes from a stranger.
 func refuseURI(r Reason, what string, uri []byte) error {

@@ -117,11 +117,14 @@ func parseSTR(str xmltext.Node) (KeyInfo, error) {
 	if ref := c.sole(NamespaceWSSE, "Reference"); !ref.IsZero() {
 		uri, _ := ref.Attribute("", "URI")
 		if len(uri) < 2 || uri[0] != '#' || !ref.FirstElement().IsZero() {
-			return KeyInfo{}, refuse(KeyInfoRefused, "wsse:Reference outside the message (BSP R5204)")
+			return KeyInfo{}, refuseRule(KeyInfoRefused, "R5204", "wsse:Reference outside the message")
 		}
 		token, ok := str.Document().ElementByID(uri[1:])
-		if !ok || token.Is(NamespaceWSSE, "SecurityTokenReference") || token.Is(NamespaceDS, "KeyInfo") {
-			return KeyInfo{}, refuse(KeyInfoRefused, "token of wsse:Reference")
+		if !ok {
+			return KeyInfo{}, refuse(KeyInfoRefused, "wsse:Reference to nothing")
+		}
+		if token.Is(NamespaceWSSE, "SecurityTokenReference") || token.Is(NamespaceDS, "KeyInfo") {
+			return KeyInfo{}, refuseRule(KeyInfoRefused, "R3057", "token of wsse:Reference")
 		}
 		k := KeyInfo{Selector: ByReference, Token: token}
 		k.ValueType, _ = ref.Attribute("", "ValueType")
@@ -129,7 +132,7 @@ func parseSTR(str xmltext.Node) (KeyInfo, error) {
 	}
 	id := c.sole(NamespaceWSSE, "KeyIdentifier")
 	if id.IsZero() {
-		return KeyInfo{}, refuse(KeyInfoRefused, "content of SecurityTokenReference (BSP R3061)")
+		return KeyInfo{}, refuseRule(KeyInfoRefused, "R3061", "content of SecurityTokenReference")
 	}
 	value, ok := id.Value()
 	if !ok || len(value) == 0 {
@@ -141,7 +144,7 @@ func parseSTR(str xmltext.Node) (KeyInfo, error) {
 	switch string(valueType) {
 	case ValueTypeAssertionID:
 		if encoded { // BSP R6604
-			return KeyInfo{}, refuse(KeyInfoRefused, "EncodingType of a SAMLAssertionID")
+			return KeyInfo{}, refuseRule(KeyInfoRefused, "R6604", "EncodingType of a SAMLAssertionID")
 		}
 		k.Selector = ByAssertionID
 		if token, ok := str.Document().ElementByID(value); ok && token.Is(namespaceSAML1, "Assertion") {
@@ -152,11 +155,11 @@ func parseSTR(str xmltext.Node) (KeyInfo, error) {
 		k.Selector = BySKI
 	case valueTypeThumbprint:
 		k.Selector = ByThumbprint
-	default: // BSP R3054
-		return KeyInfo{}, refuseURI(KeyInfoRefused, "KeyIdentifier", valueType)
+	default:
+		return KeyInfo{}, refuseRule(KeyInfoRefused, "R3054", "ValueType of KeyIdentifier")
 	}
-	if encoded && string(encoding) != EncodingBase64 { // BSP R3070, R3071
-		return KeyInfo{}, refuseURI(KeyInfoRefused, "EncodingType", encoding)
+	if encoded && string(encoding) != EncodingBase64 {
+		return KeyInfo{}, refuseRule(KeyInfoRefused, "R3071", "EncodingType of KeyIdentifier")
 	}
 	return k, nil
 }

@@ -136,7 +136,7 @@ func (s *Signature) parseSignedInfo() error {
 	// HMACOutputLength and RSAPSSParams are children; no admitted method has one
 	// (attacks.md A2, BSP R5401).
 	if !method.FirstElement().IsZero() || !method.OnlyElements() {
-		return refuse(AlgorithmRefused, "parameters of SignatureMethod")
+		return refuseRule(AlgorithmRefused, "R5401", "parameters of SignatureMethod")
 	}
 	for !c.done() {
 		n := c.take(NamespaceDS, "Reference")
@@ -188,7 +188,7 @@ func (s *Signature) parseReference(n xmltext.Node, r *reference) error {
 	}
 	// A Manifest is verified by none of our callers (attacks.md W20, BSP R5403).
 	if t, ok := n.Attribute("", "Type"); ok && string(t) == NamespaceDS+"Manifest" {
-		return refuse(ReferenceRefused, "Manifest")
+		return refuseRule(ReferenceRefused, "R5403", "Manifest")
 	}
 	c := childrenOf(n)
 	transforms := c.take(NamespaceDS, "Transforms")
@@ -289,12 +289,12 @@ func strParameters(t xmltext.Node) ([]byte, error) {
 	c := childrenOf(t)
 	parameters := c.take(NamespaceWSSE, "TransformationParameters")
 	if parameters.IsZero() || !c.done() || !t.OnlyElements() || !parameters.OnlyElements() {
-		return nil, refuse(Malformed, "parameters of STR-Transform")
+		return nil, refuseRule(Malformed, "R5412", "parameters of STR-Transform")
 	}
 	c = childrenOf(parameters)
 	method := c.take(NamespaceDS, "CanonicalizationMethod")
 	if method.IsZero() || !c.done() {
-		return nil, refuse(Malformed, "TransformationParameters")
+		return nil, refuseRule(Malformed, "R5413", "TransformationParameters")
 	}
 	algorithm, _ := method.Attribute("", "Algorithm")
 	if string(algorithm) != c14n.Algorithm {

@@ -95,9 +95,10 @@ func (s *scratch) release() {
 	}
 }
 
-// Verify verifies every reference and then the signature value with key, under the
-// policy of the caller. On error the result is the zero Verified and the error an
-// *Error.
+// Verify verifies the signature value with key and then every reference, under the
+// policy of the caller: what is large to canonicalize and to digest is so only for
+// who has the key (attacks.md Z4, Z8). On error the result is the zero Verified and the
+// error an *Error.
 func (s *Signature) Verify(key crypto.PublicKey, policy *Policy) (v Verified, err error) {
 	if err := s.admitted(policy); err != nil {
 		return Verified{}, err
@@ -107,11 +108,6 @@ func (s *Signature) Verify(key crypto.PublicKey, policy *Policy) (v Verified, er
 	}
 	room := scratches.Get().(*scratch)
 	defer room.release()
-	for i := range s.count {
-		if err := s.verifyReference(&s.references[i], room); err != nil {
-			return Verified{}, err
-		}
-	}
 	if err := s.verifyValue(key, room); err != nil {
 		return Verified{}, err
 	}
@@ -122,6 +118,9 @@ func (s *Signature) Verify(key crypto.PublicKey, policy *Policy) (v Verified, er
 		v.digest = sha256.Sum256(room.canonical)
 	}
 	for i := range s.count {
+		if err := s.verifyReference(&s.references[i], room); err != nil {
+			return Verified{}, err
+		}
 		v.signed[i], v.enveloped[i] = s.references[i].covered, s.references[i].enveloped
 	}
 	return v, nil

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,7 +47,8 @@ type system struct {
 	rules      policy.PDP
 	durability audit.Durability
 
-	bound map[string]net.Listener // by address: listeners bound before serve, for the demonstration
+	pairs map[string]*atomic.Pointer[tls.Certificate] // by address: what TLS listeners show, once they listen
+	bound map[string]net.Listener                     // by address: listeners bound before serve, for the demonstration
 
 	mu       sync.RWMutex // guards config and signer once the system runs
 	document metadataDocument
@@ -85,9 +91,8 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger) *system {
 	s.durability = s.readDurability(p)
 	s.checkNumbers(p)
 	s.openRegistry(p)
-	if c.Audit.Dir.V == "" {
-		p.add(0, "audit: no dir")
-	}
+	s.checkAudit(p)
+	s.checkNames(p)
 	if len(p.list) > 0 {
 		s.close()
 		return nil
@@ -121,7 +126,7 @@ func (s *system) checkListeners(p *problems) {
 	allLoopback := true
 	check := func(v value[string], what string) (loopback bool) {
 		host, _, err := net.SplitHostPort(v.V)
-		if err != nil {
+		if _, tcp := net.ResolveTCPAddr("tcp", v.V); err != nil || tcp != nil {
 			p.add(v.Line, "%s: %q is no host:port", what, v.V)
 			return false
 		}
@@ -137,7 +142,7 @@ func (s *system) checkListeners(p *problems) {
 		case l.Certificate.V == "" && !loopback:
 			p.add(l.Address.Line, "listen: plain HTTP only on a loopback address; give certificate and key")
 		case l.Certificate.V != "":
-			if _, err := s.tlsConfig(l.Certificate, l.Key); err != nil {
+			if _, err := tls.LoadX509KeyPair(s.config.path(l.Certificate), s.config.path(l.Key)); err != nil {
 				p.add(l.Certificate.Line, "listen: %v", err)
 			}
 		}
@@ -151,6 +156,52 @@ func (s *system) checkListeners(p *problems) {
 	environments := []string{"", "Development", "Test", "Integration", "Acceptation", "Simulation", "Production"}
 	if !slices.Contains(environments, c.Environment.V) {
 		p.add(c.Environment.Line, "environment: %q is none of %s", c.Environment.V, strings.Join(environments[1:], ", "))
+	}
+}
+
+func (s *system) checkAudit(p *problems) {
+	v := s.config.Audit.Dir
+	if v.V == "" {
+		p.add(0, "audit: no dir")
+		return
+	}
+	for path := s.config.path(v); ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path) {
+			continue // it will be made
+		}
+		if err != nil {
+			p.add(v.Line, "audit: %v", err)
+		} else if !info.IsDir() {
+			p.add(v.Line, "audit: %s is no directory", path)
+		}
+		return
+	}
+}
+
+// checkNames refuses names and addresses that mean nothing.
+func (s *system) checkNames(p *problems) {
+	c := s.config
+	if v := c.PublicURL; v.Line > 0 {
+		if u, err := url.Parse(v.V); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			p.add(v.Line, "public-url: %q is no http or https address", v.V)
+		}
+	}
+	for _, v := range c.Messages.ClientNames {
+		if v.V == "" {
+			p.add(v.Line, "client-names: an empty name")
+		}
+	}
+	for _, v := range c.Messages.AcceptClaimed {
+		d, ok := attrs.EHealth().Find(attrs.Designator{Name: v.V, Namespace: attrs.NamespaceIdentification})
+		if !ok || d.Binding != attrs.BindingClaimed {
+			p.add(v.Line, "accept-claimed: %q is no identification attribute that is claimed", v.V)
+		}
+	}
+	for _, l := range c.Listen {
+		if c.Admin.V != "" && l.Address.V == c.Admin.V {
+			p.add(c.Admin.Line, "admin: the address of a listener")
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -135,6 +136,9 @@ type profileConfig struct {
 	TestCards     value[bool]     `yaml:"test-cards"`
 }
 
+// unknownKey is how the decoder speaks of a key that the file should not have.
+var unknownKey = regexp.MustCompile(`^field (\S+) not found in type .*$`)
+
 // problems gathers everything that is wrong with a configuration, by line.
 type problems struct {
 	file string
@@ -196,12 +200,13 @@ func parseConfig(text []byte, dir string, p *problems) *fileConfig {
 			if _, scanErr := fmt.Sscanf(text, "line %d:", &line); scanErr == nil {
 				text = strings.TrimPrefix(text, fmt.Sprintf("line %d: ", line))
 			}
-			p.add(line, "%s", strings.Replace(text, " in type main.fileConfig", "", 1))
+			p.add(line, "%s", unknownKey.ReplaceAllString(text, `unknown key "$1"`))
 		}
 	case errors.Is(err, io.EOF):
 		p.add(0, "the file is empty")
 	case err != nil:
 		p.add(0, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil // nothing can be said of what was not read
 	}
 	if err == nil && decoder.Decode(new(yaml.Node)) == nil {
 		p.add(0, "a second document in the file")

@@ -85,6 +85,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s is not empty: the demonstration writes keys and configuration, and overwrites nothing", d.dir)
+	}
 	d.say("Sceau: a security token service for health care. All names and numbers are invented.")
 	if err := d.prepare(ctx); err != nil {
 		return err
@@ -197,10 +200,14 @@ func (d *demo) echo(log *slog.Logger) (*http.Server, error) {
 	if d.trust, err = d.providerTrust(); err != nil {
 		return nil, err
 	}
+	guardLog, err := os.OpenFile(filepath.Join(d.dir, "guard.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
 	guard, err := wsp.NewGuard(wsp.Config{
 		Certificates: d.trust, Issuers: []string{sts.IssuerName}, Replay: soap.NewMemoryReplay(10_000),
 		Require:     []wsp.Requirement{{Designator: attrs.Designator{Name: doctorBoolean, Namespace: attrs.NamespaceCertified}, Values: []string{"true"}}},
-		Environment: "Test", Skew: time.Minute, Log: slog.New(slog.DiscardHandler),
+		Environment: "Test", Skew: time.Minute, Log: slog.New(slog.NewTextHandler(guardLog, nil)),
 	})
 	if err != nil {
 		return nil, err
@@ -286,6 +293,7 @@ func (d *demo) show(ctx context.Context) error {
 	if err := d.refused(d.client.Call(ctx, d.echoURL, "urn:example:demo:Ask", token, body)); err != nil {
 		return err
 	}
+	d.say("   The guard's reason stands in guard.log under that id.")
 	d.title("Bob asks for the NIHII number that is for doctors' applications, with his own software")
 	_, err = d.client.Token(ctx, d.stsURL, bob, request(doctorNIHII))
 	if err := d.refused(nil, err); err != nil {
@@ -307,7 +315,7 @@ func (d *demo) stolen(ctx context.Context) error {
 		return fmt.Errorf("the forged request was answered with %q", status)
 	}
 	d.say("   refused: %s", status)
-	d.say("   What exactly failed stands in the audit trail: stsd audit list --dir %s --id %s", filepath.Join(d.dir, "audit"), answer.Audit)
+	d.say("   What exactly failed stands in the audit trail: go run ./cmd/stsd audit list --dir %s --id %s", filepath.Join(d.dir, "audit"), answer.Audit)
 	return nil
 }
 
@@ -369,15 +377,15 @@ func (d *demo) files() {
 	d.say("   pki/          authorities, certificates, keys, CRLs")
 	d.say("   registry.csv  the facts; registry.db the registry")
 	d.say("   policy.yaml   who may have which attributes; stsd.yaml the configuration")
-	d.say("   audit/        one record for each request: stsd audit verify --dir %s", filepath.Join(d.dir, "audit"))
+	d.say("   audit/        one record for each request: go run ./cmd/stsd audit verify --dir %s", filepath.Join(d.dir, "audit"))
 }
 
 func (d *demo) invite() {
 	pki := func(name string) string { return filepath.Join(d.dir, "pki", name) }
 	d.say("\nThe servers run until interrupted (Ctrl-C). In another terminal:")
-	d.say("\n  go run ./cmd/wsc token --sts %s \\\n    --identity %s --identity-key %s \\\n    --holder %s --holder-key %s \\\n    --trust %s --app APP2",
+	d.say("\n  go run ./cmd/wsc token --sts %s \\\n    --identity %s --identity-key %s \\\n    --holder %s --holder-key %s \\\n    --trust %s --app APP2 --out token.xml",
 		d.stsURL, pki("alice-eid.pem"), pki("alice-eid.key"), pki("alice-ehealth.pem"), pki("alice-ehealth.key"), pki("sts.pem"))
-	d.say("\n  curl %s?wsdl\n  curl %s/metrics", d.stsURL, d.adminURL)
+	d.say("\n  curl '%s?wsdl'\n  curl %s/metrics", d.stsURL, d.adminURL)
 }
 
 // bind listens on preferred, or on another loopback address when somebody does already.

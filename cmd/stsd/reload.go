@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // reload reads the configuration again and changes what can be changed while running:
-// trust, CRLs, signing key, policy, message rules. What is wrong leaves all as it was.
+// trust, CRLs, signing key, policy, message rules, certificates of listeners. What is wrong leaves all as it was.
 func (s *system) reload(path string) error {
 	p := &problems{file: path}
 	c := readConfig(path, p)
@@ -27,6 +28,13 @@ func (s *system) reload(path string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.service.Check(settings); err != nil {
+		return err
+	}
+	pairs, err := next.readPairs()
+	if err != nil {
+		return err
+	}
 	// Trust first: it is checked as a whole and keeps the old on error.
 	if err := s.verifier.Reload(trust); err != nil {
 		return fmt.Errorf("trust: %w", err)
@@ -34,10 +42,50 @@ func (s *system) reload(path string) error {
 	if err := s.service.Replace(settings); err != nil {
 		return err
 	}
+	for address, pair := range pairs {
+		if place := s.pairs[address]; place != nil {
+			place.Store(pair)
+		}
+	}
+	if keys := needRestart(s.config, c); len(keys) > 0 {
+		s.log.Warn("changed, and in force only after a restart", "keys", keys)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.config, s.signer = c, next.signer
 	return nil
+}
+
+// needRestart names the settings that differ and that a running server does not change.
+func needRestart(old, new *fileConfig) (keys []string) {
+	addresses := func(c *fileConfig) (list []string) {
+		for _, l := range c.Listen {
+			list = append(list, l.Address.V)
+		}
+		return list
+	}
+	for _, c := range []struct {
+		key  string
+		same bool
+	}{
+		{"listen", slices.Equal(addresses(old), addresses(new))},
+		{"admin", old.Admin.V == new.Admin.V},
+		{"public-url", old.PublicURL.V == new.PublicURL.V},
+		{"registry", old.Registry.File.V == new.Registry.File.V && old.Registry.Budget.V == new.Registry.Budget.V &&
+			old.Registry.CacheEntries.V == new.Registry.CacheEntries.V && old.Registry.CacheTTL.V == new.Registry.CacheTTL.V},
+		{"audit", old.Audit.Dir.V == new.Audit.Dir.V && old.Audit.Durability.V == new.Audit.Durability.V},
+		{"messages.max-bytes", old.Messages.MaxBytes.V == new.Messages.MaxBytes.V},
+		{"messages.replay-capacity", old.Messages.ReplayCapacity.V == new.Messages.ReplayCapacity.V},
+		{"test-clock", old.TestClock.V.Equal(new.TestClock.V)},
+		{"limits", old.Limits.ReadTimeout.V == new.Limits.ReadTimeout.V && old.Limits.WriteTimeout.V == new.Limits.WriteTimeout.V &&
+			old.Limits.IdleTimeout.V == new.Limits.IdleTimeout.V && old.Limits.MaxConnections.V == new.Limits.MaxConnections.V &&
+			old.Limits.MaxPerAddress.V == new.Limits.MaxPerAddress.V && old.Limits.MaxInFlight.V == new.Limits.MaxInFlight.V},
+	} {
+		if !c.same {
+			keys = append(keys, c.key)
+		}
+	}
+	return keys
 }
 
 // ready says why requests cannot be answered now, nil when they can.

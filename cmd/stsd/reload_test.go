@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"sceau/audit"
 	"sceau/internal/minipki"
 )
 
@@ -201,6 +202,35 @@ func TestGracefulStop(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("%d of %d answered", len(answered)+1, len(messages))
+}
+
+// TestTransportRefusals: what HTTP refuses has its record too, under the id that the
+// answer bears.
+func TestTransportRefusals(t *testing.T) {
+	v, _ := startDemoServer(t)
+	response, err := http.Post(v.url, "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusUnsupportedMediaType {
+		t.Fatal(response.Status, err)
+	}
+	id, err := audit.ParseID(response.Header.Get("X-CorrelationID"))
+	if err != nil || !bytes.Contains(body, []byte(`Id="`+id.String()+`"`)) || !bytes.Contains(body, []byte("<soa:Environment>Test<")) {
+		t.Fatalf("%v %s", err, body)
+	}
+	records := 0
+	for entry, err := range audit.List(filepath.Join(v.dir, "audit"), audit.Query{ID: id}) {
+		if err != nil || entry.Stage != "transport" || entry.Outcome != "fault" {
+			t.Errorf("%+v %v", entry, err)
+		}
+		records++
+	}
+	if records != 1 {
+		t.Errorf("%d records", records)
+	}
 }
 
 // TestFaces: what a server answers besides queries.

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"sceau/audit"
 	"sceau/certs"
 	"sceau/saml/saml2"
+	"sceau/soap"
 	"sceau/soap/soaphttp"
 	"sceau/sts"
 	"sceau/sts/wsdl"
@@ -44,9 +47,8 @@ rules change without a lost request. What is wrong in it leaves everything as it
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			p := &problems{file: path}
-			config := readConfig(path, p)
 			var s *system
-			if len(p.list) == 0 {
+			if config := readConfig(path, p); config != nil {
 				s = build(config, p, log)
 			}
 			if err := p.err(); err != nil {
@@ -131,7 +133,20 @@ func (s *system) soapServer() (*soaphttp.Server, error) {
 		IdleTimeout:   time.Duration(l.IdleTimeout.or(duration(75 * time.Second))),
 		MaxPerAddress: l.MaxPerAddress.V, MaxConnections: l.MaxConnections.or(1 << 16),
 		MaxInFlight: l.MaxInFlight.or(1024), Now: clock, Log: s.log,
+		Environment: s.config.Environment.V, Refused: s.refused,
 	})
+}
+
+// refused records a request that HTTP refused before the service saw it: every request
+// has its record, whatever its end.
+func (s *system) refused(status int, fault *soap.Fault, remote netip.Addr) string {
+	now := s.now()
+	event := audit.Event{ID: audit.NewID(now), Time: now, Service: "saml11", Outcome: audit.Fault, Code: fault.SOA.Code,
+		Stage: "transport", Cause: fmt.Sprintf("HTTP status %d", status), Remote: audit.ClassifyRemote(remote)}
+	if err := s.journal.Record(context.Background(), &event); err != nil {
+		s.log.Error("a refusal could not be recorded", "error", err)
+	}
+	return event.ID.String()
 }
 
 // A metadataDocument is kept for a while: making one costs a private-key operation,
@@ -177,6 +192,15 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	if err != nil {
 		return err
 	}
+	pairs, err := s.readPairs()
+	if err != nil {
+		return err
+	}
+	s.pairs = map[string]*atomic.Pointer[tls.Certificate]{}
+	for address, pair := range pairs {
+		s.pairs[address] = new(atomic.Pointer[tls.Certificate])
+		s.pairs[address].Store(pair)
+	}
 	var listeners []net.Listener
 	defer func() {
 		for _, l := range listeners {
@@ -191,12 +215,7 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 		}
 		scheme := "http://"
 		if l.Certificate.V != "" {
-			config, err := s.tlsConfig(l.Certificate, l.Key)
-			if err != nil {
-				listener.Close()
-				return err
-			}
-			listener, scheme = tls.NewListener(listener, config), "https://"
+			listener, scheme = tls.NewListener(listener, tlsConfig(s.pairs[l.Address.V])), "https://"
 		}
 		listeners = append(listeners, listener)
 		addresses = append(addresses, scheme+listener.Addr().String())

@@ -34,6 +34,13 @@ func (s *system) trust(p *problems) certs.Config {
 			authority.DistributionPoints = append(authority.DistributionPoints, point.V)
 		}
 	}
+	if len(t.CRLFiles) == 0 {
+		for _, a := range t.Authorities {
+			if authority := authorities[a.Name.V]; authority != nil && authority.Revocation.Mode != certs.Off && len(a.DistributionPoints) == 0 {
+				p.add(a.Name.Line, "authority %s: revocation is %s, and no CRL can come: neither crl-files nor distribution-points", a.Name.V, authority.Revocation)
+			}
+		}
+	}
 	config := certs.Config{Log: s.log, Now: s.now, CRL: certs.CRLConfig{
 		Refresh: time.Duration(t.CRLRefresh.V), MaxBytes: t.CRLMaxBytes.V,
 	}}

@@ -69,6 +69,11 @@ type Config struct {
 	MaxInFlight int
 	// Now is the clock of the Date header; nil means the system's.
 	Now func() time.Time
+	// Environment is named in faults; may be empty.
+	Environment string
+	// Refused is told of each request that no Service saw, with what it is answered, and
+	// returns the id that the answer bears. Nil: nobody is told.
+	Refused func(status int, fault *soap.Fault, remote netip.Addr) (id string)
 	// Log is told of a Service that panicked. Nil means slog.Default.
 	Log *slog.Logger
 }
@@ -232,7 +237,9 @@ func (s *Server) post(ctx *fasthttp.RequestCtx, endpoint *Endpoint) {
 	defer s.recovered(ctx)
 	buffer := s.buffers.Get().(*[]byte)
 	request := Request{Body: ctx.PostBody(), Action: ctx.Request.Header.Peek("SOAPAction"), Remote: remote(ctx)}
-	status, body, correlation := s.serve(endpoint, &request, (*buffer)[:0])
+	// Not the context of fasthttp: it ends when the server begins to stop, and a request
+	// that has begun is to be answered.
+	status, body, correlation := endpoint.Service(context.Background(), &request, (*buffer)[:0])
 	if correlation != "" {
 		ctx.Response.Header.Set("X-CorrelationID", correlation)
 	}
@@ -256,21 +263,6 @@ func (s *Server) recovered(ctx *fasthttp.RequestCtx) {
 	s.fault(ctx, http.StatusInternalServerError, soap.Fault{Code: soap.FaultServer, SOA: soap.SOATemporarily})
 }
 
-// serve calls the Service. A panic in it is answered as a fault and told to the log: one
-// message must not take the service from everybody else.
-func (s *Server) serve(endpoint *Endpoint, request *Request, dst []byte) (status int, body []byte, correlation string) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.config.Log.Error("panic while answering a request", "panic", p, "stack", string(debug.Stack()))
-			status, correlation = http.StatusInternalServerError, ""
-			body = soap.AppendFault(nil, soap.Fault{Code: soap.FaultServer, SOA: soap.SOAServiceError})
-		}
-	}()
-	// Not the context of fasthttp: it ends when the server begins to stop, and a request
-	// that has begun is to be answered.
-	return endpoint.Service(context.Background(), request, dst)
-}
-
 // refusedBeforeXML returns the HTTP status of a request whose headers say that its
 // body is nothing we read, zero otherwise.
 func refusedBeforeXML(ctx *fasthttp.RequestCtx) int {
@@ -291,6 +283,11 @@ func remote(ctx *fasthttp.RequestCtx) netip.Addr {
 }
 
 func (s *Server) fault(ctx *fasthttp.RequestCtx, status int, fault soap.Fault) {
+	if s.config.Refused != nil {
+		fault.ID = s.config.Refused(status, &fault, remote(ctx))
+		ctx.Response.Header.Set("X-CorrelationID", fault.ID)
+	}
+	fault.Environment = s.config.Environment
 	ctx.SetStatusCode(status)
 	ctx.SetContentType("text/xml; charset=utf-8")
 	ctx.SetBody(soap.AppendFault(nil, fault))

@@ -20,7 +20,7 @@ const maxPrefixes = 64
 // gigabytes to hash (attacks.md Z4). What messages need is a factor of 2 or 3;
 // escaping alone is at most 6.
 const (
-	growth = 16
+	growth = 8
 	slack  = 1 << 16
 )
 
