@@ -31,10 +31,8 @@ const (
 )
 
 type codeEntry struct {
-	id, text      string
-	status        string // SAML 1.1 core 3.4.3.1
-	sub           string
-	serverAtFault bool
+	id, text    string
+	status, sub string // SAML 1.1 core 3.4.3.1
 }
 
 var codes = [...]codeEntry{
@@ -51,8 +49,8 @@ var codes = [...]codeEntry{
 	NothingAsked:         {id: "REQ-11", text: "No attribute was requested", status: "Requester"},
 	AttributeUnknown:     {id: "REQ-12", text: "Requested attribute is not known", status: "Requester"},
 	AttributeDenied:      {id: "REQ-13", text: "Requested attribute is not permitted", status: "Requester", sub: "RequestDenied"},
-	SourceUnavailable:    {id: "REQ-14", text: "Authentic source is not available", status: "Responder", serverAtFault: true},
-	IssuanceFailed:       {id: "REQ-15", text: "Assertion could not be issued", status: "Responder", serverAtFault: true},
+	SourceUnavailable:    {id: "REQ-14", text: "Authentic source is not available", status: "Responder"},
+	IssuanceFailed:       {id: "REQ-15", text: "Assertion could not be issued", status: "Responder"},
 }
 
 // String returns the identifier of the code: "REQ-01".

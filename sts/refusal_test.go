@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +50,7 @@ func TestCodes(t *testing.T) {
 	}
 	const method = "<saml:ConfirmationMethod>" + saml.HolderOfKey + "</saml:ConfirmationMethod>"
 
+	tested := map[sts.Code]bool{}
 	for _, c := range []struct {
 		name    string
 		code    sts.Code
@@ -133,6 +133,7 @@ func TestCodes(t *testing.T) {
 		}},
 		{name: "signer's certificate ended", code: sts.IssuanceFailed, stage: "issue", message: query(session), config: func(_ *ststest.Fixture, c *sts.Config) { c.SignerNotAfter = testpki.Now() }},
 	} {
+		tested[c.code] = true
 		t.Run(c.name, func(t *testing.T) {
 			f := ststest.New(t, c.config)
 			message := c.message(t, f)
@@ -162,13 +163,11 @@ func TestCodes(t *testing.T) {
 			}
 		})
 	}
-	t.Run("every code has a test", func(t *testing.T) {
-		for _, code := range sts.Codes() {
-			if code.String() == "none" || code.Message() == "none" {
-				t.Errorf("code %d has no entry", code)
-			}
+	for _, code := range sts.Codes() {
+		if !tested[code] {
+			t.Errorf("%v has no test", code)
 		}
-	})
+	}
 }
 
 // withoutElement takes a stretch out of a request that needs no inner signature.
@@ -402,9 +401,6 @@ func TestZeroProofs(t *testing.T) {
 	}
 	if _, err := sts.New(sts.Config{}); err == nil || !strings.Contains(err.Error(), "no certificate verifier") {
 		t.Errorf("the zero Config: %v", err)
-	}
-	if !slices.IsSortedFunc(sts.Codes(), func(a, b sts.Code) int { return int(a) - int(b) }) {
-		t.Error("codes are out of order")
 	}
 }
 

@@ -44,11 +44,19 @@ func SAML11(t testing.TB, documents ...[]byte) {
 	write(t, filepath.Join(folder, "saml.xsd"), []byte(`<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:all">`+
 		`<xs:import namespace="urn:oasis:names:tc:SAML:1.0:protocol" schemaLocation="cs-sstc-schema-protocol-1.1.xsd"/>`+
 		`<xs:import namespace="urn:oasis:names:tc:SAML:1.0:assertion" schemaLocation="cs-sstc-schema-assertion-1.1.xsd"/></xs:schema>`))
-	for _, document := range documents {
+	valid := func(document []byte) (bool, []byte) {
 		name := filepath.Join(folder, "document.xml")
 		write(t, name, document)
-		if _, stderr, status := run(t, program, "--noout", "--nonet", "--schema", filepath.Join(folder, "saml.xsd"), name); status != 0 {
-			t.Errorf("not valid by the SAML 1.1 schema: %s\n%s", stderr, document)
+		_, stderr, status := run(t, program, "--noout", "--nonet", "--schema", filepath.Join(folder, "saml.xsd"), name)
+		return status == 0, stderr
+	}
+	// A judge that takes anything is none.
+	if ok, _ := valid([]byte(`<Assertion xmlns="urn:oasis:names:tc:SAML:1.0:assertion"/>`)); ok {
+		t.Fatal("the schema takes an assertion without anything in it")
+	}
+	for _, document := range documents {
+		if ok, complaint := valid(document); !ok {
+			t.Errorf("not valid by the SAML 1.1 schema: %s\n%s", complaint, document)
 		}
 	}
 }

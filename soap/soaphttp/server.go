@@ -260,7 +260,8 @@ func (s *Server) recovered(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	s.config.Log.Error("a service panicked", "cause", cause, "stack", string(debug.Stack()))
-	s.fault(ctx, http.StatusInternalServerError, soap.Fault{Code: soap.FaultServer, SOA: soap.SOATemporarily})
+	// Not Refused: the Service saw this request, and its record is the Service's.
+	s.write(ctx, http.StatusInternalServerError, soap.Fault{Code: soap.FaultServer, SOA: soap.SOAServiceError})
 }
 
 // refusedBeforeXML returns the HTTP status of a request whose headers say that its
@@ -282,11 +283,16 @@ func remote(ctx *fasthttp.RequestCtx) netip.Addr {
 	return netip.Addr{}
 }
 
+// fault answers a request that no Service saw.
 func (s *Server) fault(ctx *fasthttp.RequestCtx, status int, fault soap.Fault) {
 	if s.config.Refused != nil {
 		fault.ID = s.config.Refused(status, &fault, remote(ctx))
 		ctx.Response.Header.Set("X-CorrelationID", fault.ID)
 	}
+	s.write(ctx, status, fault)
+}
+
+func (s *Server) write(ctx *fasthttp.RequestCtx, status int, fault soap.Fault) {
 	fault.Environment = s.config.Environment
 	ctx.SetStatusCode(status)
 	ctx.SetContentType("text/xml; charset=utf-8")

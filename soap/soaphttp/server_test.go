@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"sceau/soap"
 	"sceau/soap/soaphttp"
 )
 
@@ -304,12 +306,17 @@ func TestPanic(t *testing.T) {
 			panic("internal state: secret")
 		}
 		return echo(ctx, request, dst)
-	}, nil)
+	}, func(c *soaphttp.Config) {
+		c.Refused = func(int, *soap.Fault, netip.Addr) string {
+			t.Error("a request that the Service saw was told as refused before it")
+			return ""
+		}
+	})
 	got := r.ask(t, post("<a/>", xmlType)+post("panic", xmlType)+post("<b/>", xmlType), 3)
 	if got[0].body != "<a/>" || got[2].body != "<b/>" {
 		t.Errorf("%q, %q", got[0].body, got[2].body)
 	}
-	if got[1].StatusCode != 500 || !strings.Contains(got[1].body, "Fault>") || strings.Contains(got[1].body, "secret") {
+	if got[1].StatusCode != 500 || !strings.Contains(got[1].body, "<Code>SOA-00001</Code>") || strings.Contains(got[1].body, "secret") {
 		t.Errorf("%d %q", got[1].StatusCode, got[1].body)
 	}
 	if r.InFlight() != 0 {
