@@ -57,7 +57,7 @@ func (c *config) build(log *slog.Logger) (*provider, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(c.Listen.Path, echo.Handler(p.guard))
-	p.handler = bounded(mux, c.Limits.Concurrent, c.Environment)
+	p.handler = heard(bounded(mux, c.Limits.Concurrent, c.Environment))
 	return p, nil
 }
 

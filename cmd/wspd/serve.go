@@ -135,6 +135,21 @@ func bounded(next http.Handler, limit int, environment string) http.Handler {
 	})
 }
 
+// heard has requests of clients that close the connection afterwards read to their end. net/http
+// does not: it closes, and when that happens before all that was sent is read, the connection is reset and the
+// client may learn of the reset instead of the answer.
+func heard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		if r.Close && r.Header.Get("Expect") == "" { // else the client may be waiting to be told to send
+			io.CopyN(io.Discard, r.Body, heardBytes) // an error ends the reading, and that is all
+		}
+	})
+}
+
+// heardBytes is what net/http reads after an answer when the connection is kept.
+const heardBytes = 256 << 10
+
 // health answers on the admin listener.
 func health(v *certs.Verifier, stopping *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
