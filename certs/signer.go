@@ -31,6 +31,10 @@ type KeyConfig struct {
 	PKCS12         string
 	PassphraseFile string
 
+	// Engine makes the key that signs of the key that was read, which is strong by then;
+	// nil signs in Go. See certs/openssl.
+	Engine func(crypto.Signer) (crypto.Signer, error)
+
 	// At is the moment at which the certificate must be valid.
 	At time.Time
 }
@@ -60,6 +64,9 @@ func LoadSigner(c KeyConfig) (*Signer, error) {
 	} else {
 		key, ders, err = loadPEM(c.Key, c.Certificate)
 	}
+	if err == nil && c.Engine != nil {
+		key, err = inEngine(c.Engine, key)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s%s: %w", c.Key, c.PKCS12, err)
 	}
@@ -68,6 +75,18 @@ func LoadSigner(c KeyConfig) (*Signer, error) {
 		return nil, fmt.Errorf("signing key %s%s: %w", c.Key, c.PKCS12, err)
 	}
 	return s, nil
+}
+
+// inEngine hands a key to an engine, unless it is too weak for any.
+func inEngine(engine func(crypto.Signer) (crypto.Signer, error), key crypto.Signer) (crypto.Signer, error) {
+	if err := CheckKey(key.Public(), 0); err != nil {
+		return nil, err
+	}
+	key, err := engine(key)
+	if err != nil {
+		return nil, refuse(Unavailable, err)
+	}
+	return key, nil
 }
 
 // NewSigner makes a Signer of a key that the caller has, and certificates in DER:

@@ -89,28 +89,30 @@ func TestLoadSigner(t *testing.T) {
 		{"weak", certs.KeyConfig{Key: write("r.pem", weak.KeyPEM(), weak.CertificatePEM())}, certs.WeakKey, 0},
 		{"not for signatures", certs.KeyConfig{Key: write("s.pem", notForSigning.KeyPEM(), notForSigning.CertificatePEM())}, certs.WrongUsage, 0},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			tt.config.At = testpki.Now()
-			s, err := certs.LoadSigner(tt.config)
-			if certs.ReasonOf(err) != tt.reason {
-				t.Fatalf("%v, want %v", err, tt.reason)
-			}
-			if err != nil {
-				if s != nil || strings.Contains(err.Error(), "pass phrase") {
-					t.Errorf("refused with a signer, or telling the passphrase: %v", err)
+	for engine, make := range engines(t) {
+		for _, tt := range tests {
+			t.Run(engine+": "+tt.name, func(t *testing.T) {
+				tt.config.At, tt.config.Engine = testpki.Now(), make
+				s, err := certs.LoadSigner(tt.config)
+				if certs.ReasonOf(err) != tt.reason {
+					t.Fatalf("%v, want %v", err, tt.reason)
 				}
-				return
-			}
-			if len(s.Chain()) != tt.chain {
-				t.Errorf("chain of %d, want %d", len(s.Chain()), tt.chain)
-			}
-			digest := sha256.Sum256([]byte("message"))
-			signature, err := s.Sign(rand.Reader, digest[:], crypto.SHA256)
-			if err != nil || s.Certificate().X509().CheckSignature(algorithm(s.Public()), []byte("message"), signature) != nil {
-				t.Errorf("signature: %v", err)
-			}
-		})
+				if err != nil {
+					if s != nil || strings.Contains(err.Error(), "pass phrase") {
+						t.Errorf("refused with a signer, or telling the passphrase: %v", err)
+					}
+					return
+				}
+				if len(s.Chain()) != tt.chain {
+					t.Errorf("chain of %d, want %d", len(s.Chain()), tt.chain)
+				}
+				digest := sha256.Sum256([]byte("message"))
+				signature, err := s.Sign(rand.Reader, digest[:], crypto.SHA256)
+				if err != nil || s.Certificate().X509().CheckSignature(algorithm(s.Public()), []byte("message"), signature) != nil {
+					t.Errorf("signature: %v", err)
+				}
+			})
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,12 +41,17 @@ type system struct {
 	replay   *soap.MemoryReplay
 	service  *sts.Service
 	metrics  *prometheus.Registry
+	overload overload
 
 	rules      policy.PDP
 	durability audit.Durability
 
-	pairs map[string]*atomic.Pointer[tls.Certificate] // by address: what TLS listeners show, once they listen
-	bound map[string]net.Listener                     // by address: listeners bound before serve, for the demonstration
+	engine    string                  // what signs, in words
+	tls       map[string]*tlsSettings // by address, of the listeners that speak TLS
+	handshake *handshakes
+
+	secure map[string]*tlsListener // by address: the TLS listeners, once they listen
+	bound  map[string]net.Listener // by address: listeners bound before serve, for the demonstration
 
 	mu       sync.RWMutex // guards config and signer once the system runs
 	document metadataDocument
@@ -112,6 +115,7 @@ func (s *system) close() {
 		s.verifier.Close()
 	}
 	if s.journal != nil {
+		s.overload.close()
 		if err := s.journal.Close(); err != nil {
 			s.log.Error("audit journal", "error", err)
 		}
@@ -133,7 +137,9 @@ func (s *system) checkListeners(p *problems) {
 		ip := net.ParseIP(host)
 		return host == "localhost" || ip != nil && ip.IsLoopback()
 	}
-	for _, l := range c.Listen {
+	s.tls = map[string]*tlsSettings{}
+	for i := range c.Listen {
+		l := &c.Listen[i]
 		loopback := check(l.Address, "listen")
 		allLoopback = allLoopback && loopback
 		switch {
@@ -141,9 +147,9 @@ func (s *system) checkListeners(p *problems) {
 			p.add(l.Address.Line, "listen: certificate and key go together")
 		case l.Certificate.V == "" && !loopback:
 			p.add(l.Address.Line, "listen: plain HTTP only on a loopback address; give certificate and key")
-		case l.Certificate.V != "":
-			if _, err := tls.LoadX509KeyPair(s.config.path(l.Certificate), s.config.path(l.Key)); err != nil {
-				p.add(l.Certificate.Line, "listen: %v", err)
+		default:
+			if settings := s.readTLS(l, p); settings != nil {
+				s.tls[l.Address.V] = settings
 			}
 		}
 	}
@@ -219,24 +225,13 @@ func (s *system) checkNumbers(p *problems) {
 	positive(m.ReplayCapacity, "replay-capacity")
 	positive(l.MaxConnections, "max-connections")
 	positive(l.MaxInFlight, "max-in-flight")
+	positive(l.MaxLargeBodies, "max-large-bodies")
 	if l.MaxPerAddress.V < 0 {
 		p.add(l.MaxPerAddress.Line, "max-per-address: must not be negative")
 	}
 	if m.MaxLifetime.Line > 0 && m.MaxLifetime.V == 0 {
 		p.add(m.MaxLifetime.Line, "max-lifetime: must be positive")
 	}
-}
-
-func (s *system) loadSigner(p *problems) *certs.Signer {
-	c := &s.config.Signing
-	signer, err := certs.LoadSigner(certs.KeyConfig{
-		Key: s.config.path(c.Key), Certificate: s.config.path(c.Certificate),
-		PKCS12: s.config.path(c.PKCS12), PassphraseFile: s.config.path(c.PassphraseFile), At: s.now(),
-	})
-	if err != nil {
-		p.add(max(c.Key.Line, c.PKCS12.Line), "signing: %v", err)
-	}
-	return signer
 }
 
 func (s *system) loadRules(p *problems) policy.PDP {
@@ -319,8 +314,10 @@ func (s *system) assemble(p *problems) {
 		p.add(s.config.Audit.Dir.Line, "audit: %v", err)
 		return
 	}
+	s.overload.record = s.record
 	s.metrics.MustRegister(metrics.Journal(s.journal))
 	s.replay = soap.NewMemoryReplay(s.config.Messages.ReplayCapacity.or(1_000_000))
+	s.handshake = newHandshakes(s.log, s.now)
 	s.collectors()
 	settings, err := s.settings(s.rules)
 	if err == nil {

@@ -14,7 +14,11 @@ func (s *system) collectors() {
 	s.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sceau_signer_not_after_seconds", Help: "End of the signing certificate, seconds since 1970.",
 	}, func() float64 { return float64(s.service.SignerNotAfter().Unix()) }))
+	s.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "sceau_overload_refusals_total", Help: "Requests refused because there were too many; they share audit records.",
+	}, func() float64 { return float64(s.overload.total.Load()) }))
 	s.metrics.MustRegister(crlCollector{s})
+	s.metrics.MustRegister(s.handshake.refused)
 }
 
 // crlCollector tells how the CRLs of each authority stand.

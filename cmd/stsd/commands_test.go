@@ -152,7 +152,7 @@ func TestVersionSaysWhatTheBuildLeft(t *testing.T) {
 		{"changed tree", debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: []debug.BuildSetting{
 			{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}, {Key: "-tags", Value: "openssl"},
 		}}, []string{"development build", "abc and changes", "openssl"}},
-		{"no history", debug.BuildInfo{}, []string{"development build", "not known"}},
+		{"no history", debug.BuildInfo{}, []string{"development build", "not recorded"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

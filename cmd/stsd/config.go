@@ -52,20 +52,18 @@ func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 
 // fileConfig is the configuration file; example.yaml is its manual.
 type fileConfig struct {
-	Listen []struct {
-		Address     value[string] `yaml:"address"`
-		Certificate value[string] `yaml:"certificate"`
-		Key         value[string] `yaml:"key"`
-	} `yaml:"listen"`
-	Admin       value[string] `yaml:"admin"`
-	Issuer      value[string] `yaml:"issuer"`
-	Environment value[string] `yaml:"environment"`
-	PublicURL   value[string] `yaml:"public-url"`
+	Listen      []listenerConfig `yaml:"listen"`
+	Admin       value[string]    `yaml:"admin"`
+	Issuer      value[string]    `yaml:"issuer"`
+	Environment value[string]    `yaml:"environment"`
+	PublicURL   value[string]    `yaml:"public-url"`
 	Signing     struct {
 		Key            value[string] `yaml:"key"`
 		Certificate    value[string] `yaml:"certificate"`
 		PKCS12         value[string] `yaml:"pkcs12"`
 		PassphraseFile value[string] `yaml:"passphrase-file"`
+		Engine         value[string] `yaml:"engine"`
+		Library        value[string] `yaml:"library"`
 	} `yaml:"signing"`
 	Trust struct {
 		Authorities []authorityConfig `yaml:"authorities"`
@@ -109,6 +107,7 @@ type fileConfig struct {
 		MaxConnections value[int]      `yaml:"max-connections"`
 		MaxPerAddress  value[int]      `yaml:"max-per-address"`
 		MaxInFlight    value[int]      `yaml:"max-in-flight"`
+		MaxLargeBodies value[int]      `yaml:"max-large-bodies"`
 		StopTimeout    value[duration] `yaml:"stop-timeout"`
 	} `yaml:"limits"`
 	// TestClock fixes the clock, for messages made at another time. It is refused
@@ -116,6 +115,15 @@ type fileConfig struct {
 	TestClock value[time.Time] `yaml:"test-clock"`
 
 	dir string
+}
+
+type listenerConfig struct {
+	Address     value[string] `yaml:"address"`
+	Certificate value[string] `yaml:"certificate"`
+	Key         value[string] `yaml:"key"`
+	// ClientAuthorities is a list of files. It is a node, so that a key with nothing after
+	// it is told from one that is not there: only the latter asks clients for nothing.
+	ClientAuthorities yaml.Node `yaml:"client-authorities"`
 }
 
 type authorityConfig struct {
@@ -220,4 +228,13 @@ func (c *fileConfig) path(v value[string]) string {
 		return v.V
 	}
 	return filepath.Join(c.dir, v.V)
+}
+
+// library is signing.library: a path like the others when it has a slash, otherwise a
+// name for the system's loader.
+func (c *fileConfig) library() string {
+	if v := c.Signing.Library; strings.ContainsRune(v.V, '/') {
+		return c.path(v)
+	}
+	return c.Signing.Library.V
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // reload reads the configuration again and changes what can be changed while running:
@@ -31,10 +32,6 @@ func (s *system) reload(path string) error {
 	if err := s.service.Check(settings); err != nil {
 		return err
 	}
-	pairs, err := next.readPairs()
-	if err != nil {
-		return err
-	}
 	// Trust first: it is checked as a whole and keeps the old on error.
 	if err := s.verifier.Reload(trust); err != nil {
 		return fmt.Errorf("trust: %w", err)
@@ -42,9 +39,9 @@ func (s *system) reload(path string) error {
 	if err := s.service.Replace(settings); err != nil {
 		return err
 	}
-	for address, pair := range pairs {
-		if place := s.pairs[address]; place != nil {
-			place.Store(pair)
+	for address, settings := range next.tls {
+		if listener := s.secure[address]; listener != nil {
+			listener.replace(settings)
 		}
 	}
 	if keys := needRestart(s.config, c); len(keys) > 0 {
@@ -52,7 +49,8 @@ func (s *system) reload(path string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.config, s.signer = c, next.signer
+	s.config, s.signer, s.engine = c, next.signer, next.engine
+	s.logSigner()
 	return nil
 }
 
@@ -60,7 +58,7 @@ func (s *system) reload(path string) error {
 func needRestart(old, new *fileConfig) (keys []string) {
 	addresses := func(c *fileConfig) (list []string) {
 		for _, l := range c.Listen {
-			list = append(list, l.Address.V)
+			list = append(list, l.Address.V, strconv.FormatBool(l.Certificate.V != "")) // TLS or not
 		}
 		return list
 	}
@@ -79,7 +77,8 @@ func needRestart(old, new *fileConfig) (keys []string) {
 		{"test-clock", old.TestClock.V.Equal(new.TestClock.V)},
 		{"limits", old.Limits.ReadTimeout.V == new.Limits.ReadTimeout.V && old.Limits.WriteTimeout.V == new.Limits.WriteTimeout.V &&
 			old.Limits.IdleTimeout.V == new.Limits.IdleTimeout.V && old.Limits.MaxConnections.V == new.Limits.MaxConnections.V &&
-			old.Limits.MaxPerAddress.V == new.Limits.MaxPerAddress.V && old.Limits.MaxInFlight.V == new.Limits.MaxInFlight.V},
+			old.Limits.MaxPerAddress.V == new.Limits.MaxPerAddress.V && old.Limits.MaxInFlight.V == new.Limits.MaxInFlight.V &&
+			old.Limits.MaxLargeBodies.V == new.Limits.MaxLargeBodies.V},
 	} {
 		if !c.same {
 			keys = append(keys, c.key)

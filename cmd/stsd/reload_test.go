@@ -48,6 +48,13 @@ func (l *lockedBuffer) String() string {
 
 func startDemoServer(t *testing.T) (*served, *demo) {
 	t.Helper()
+	return startDemoServerWith(t, func(_, config string) string { return config })
+}
+
+// startDemoServerWith starts a server of a demonstration folder after change has seen
+// the folder and changed the configuration.
+func startDemoServerWith(t *testing.T, change func(dir, config string) string) (*served, *demo) {
+	t.Helper()
 	d := &demo{dir: t.TempDir(), out: io.Discard}
 	if err := d.prepare(t.Context()); err != nil {
 		t.Fatal(err)
@@ -55,7 +62,7 @@ func startDemoServer(t *testing.T) (*served, *demo) {
 	address := freeAddress(t)
 	admin := freeAddress(t)
 	v := &served{dir: d.dir, path: filepath.Join(d.dir, "stsd.yaml"), hangup: make(chan os.Signal, 1), log: &lockedBuffer{}}
-	if err := os.WriteFile(v.path, []byte(demoConfig(address, admin)), 0o600); err != nil {
+	if err := os.WriteFile(v.path, []byte(change(d.dir, demoConfig(address, admin))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := &problems{file: v.path}

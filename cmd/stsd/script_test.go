@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sceau/audit"
+	"sceau/certs/openssl"
 )
 
 // TestMain lets scripts run the real main under the name stsd.
@@ -25,6 +28,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"journal":  makeJournal,
 			"remember": remember,
@@ -33,6 +37,15 @@ func TestScripts(t *testing.T) {
 			"status":   checkStatus,
 		},
 	})
+}
+
+// condition says what [openssl] means in a script: a program that was built with it.
+func condition(name string) (bool, error) {
+	if name != engineOpenSSL {
+		return false, fmt.Errorf("no condition %q", name)
+	}
+	_, err := openssl.Load("")
+	return !errors.Is(err, openssl.ErrNotBuilt), nil
 }
 
 // makeJournal is the script command "journal DIR": a journal with a success, a refusal
@@ -89,7 +102,8 @@ func cutLastLine(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text[:strings.LastIndexByte(text, '\n')+1]), 0o600))
 }
 
-// replaceText is the script command "replace FILE OLD NEW": it changes the first OLD.
+// replaceText is the script command "replace FILE OLD NEW": it changes the first OLD. A
+// line end in NEW is written \n.
 func replaceText(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: replace FILE OLD NEW")
@@ -98,7 +112,7 @@ func replaceText(ts *testscript.TestScript, neg bool, args []string) {
 	if !strings.Contains(text, args[1]) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], strings.ReplaceAll(args[2], `\n`, "\n"), 1)), 0o600))
 }
 
 // checkStatus is the script command "status N ARGUMENT...": stsd with these arguments

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -76,17 +74,19 @@ func checkCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p := &problems{file: path}
+			engine := ""
 			if config := readConfig(path, p); config != nil {
 				// Problems of form and of content are told together.
 				if s := prepare(config, p, slog.New(slog.DiscardHandler)); s != nil {
+					engine = s.engine
 					s.close()
 				}
 			}
 			if err := p.err(); err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), path+": in order")
-			return nil
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: in order\nsigning: %s\n", path, engine)
+			return err
 		},
 	}
 	c.Flags().StringVar(&path, "config", "", "configuration file")
@@ -132,21 +132,28 @@ func (s *system) soapServer() (*soaphttp.Server, error) {
 		WriteTimeout:  time.Duration(l.WriteTimeout.or(duration(10 * time.Second))),
 		IdleTimeout:   time.Duration(l.IdleTimeout.or(duration(75 * time.Second))),
 		MaxPerAddress: l.MaxPerAddress.V, MaxConnections: l.MaxConnections.or(1 << 16),
-		MaxInFlight: l.MaxInFlight.or(1024), Now: clock, Log: s.log,
+		MaxInFlight: l.MaxInFlight.V, MaxLargeBodies: l.MaxLargeBodies.V, Now: clock, Log: s.log,
 		Environment: s.config.Environment.V, Refused: s.refused,
 	})
 }
 
 // refused records a request that HTTP refused before the service saw it: every request
-// has its record, whatever its end.
+// has its record, whatever its end, and under overload shares it.
 func (s *system) refused(status int, fault *soap.Fault, remote netip.Addr) string {
 	now := s.now()
 	event := audit.Event{ID: audit.NewID(now), Time: now, Service: "saml11", Outcome: audit.Fault, Code: fault.SOA.Code,
 		Stage: "transport", Cause: fmt.Sprintf("HTTP status %d", status), Remote: audit.ClassifyRemote(remote)}
-	if err := s.journal.Record(context.Background(), &event); err != nil {
+	if fault.SOA == soap.SOATemporarily {
+		return s.overload.refuse(event).String()
+	}
+	s.record(&event)
+	return event.ID.String()
+}
+
+func (s *system) record(event *audit.Event) {
+	if err := s.journal.Record(context.Background(), event); err != nil {
 		s.log.Error("a refusal could not be recorded", "error", err)
 	}
-	return event.ID.String()
 }
 
 // A metadataDocument is kept for a while: making one costs a private-key operation,
@@ -192,15 +199,7 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	if err != nil {
 		return err
 	}
-	pairs, err := s.readPairs()
-	if err != nil {
-		return err
-	}
-	s.pairs = map[string]*atomic.Pointer[tls.Certificate]{}
-	for address, pair := range pairs {
-		s.pairs[address] = new(atomic.Pointer[tls.Certificate])
-		s.pairs[address].Store(pair)
-	}
+	s.secure = map[string]*tlsListener{}
 	var listeners []net.Listener
 	defer func() {
 		for _, l := range listeners {
@@ -214,8 +213,10 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 			return err
 		}
 		scheme := "http://"
-		if l.Certificate.V != "" {
-			listener, scheme = tls.NewListener(listener, tlsConfig(s.pairs[l.Address.V])), "https://"
+		if settings := s.tls[l.Address.V]; settings != nil {
+			secure := newTLSListener(listener, settings, s.handshake.record)
+			s.secure[l.Address.V] = secure
+			listener, scheme = secure, "https://"
 		}
 		listeners = append(listeners, listener)
 		addresses = append(addresses, scheme+listener.Addr().String())
@@ -231,6 +232,7 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	if admin != nil {
 		go func() { failed <- admin.serve() }()
 	}
+	s.logSigner()
 	s.log.Info("listening", "addresses", addresses)
 	if started != nil {
 		started(addresses)

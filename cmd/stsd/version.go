@@ -12,14 +12,18 @@ import (
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Say which program this is: version, commit, compiler",
+		Short: "Say which program this is: version, commit, compiler, signing engines",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, ok := debug.ReadBuildInfo()
 			if !ok {
 				info = &debug.BuildInfo{}
 			}
-			return writeVersion(cmd.OutOrStdout(), info)
+			if err := writeVersion(cmd.OutOrStdout(), info); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "signing   %s\n", engines())
+			return err
 		},
 	}
 }
@@ -38,7 +42,7 @@ func writeVersion(out io.Writer, info *debug.BuildInfo) error {
 	commit := settings["vcs.revision"]
 	switch {
 	case commit == "":
-		commit = "not known: built without the repository's history"
+		commit = "not recorded: built with -buildvcs=false, or not in the repository"
 	case settings["vcs.modified"] == "true":
 		commit += " and changes that are not committed"
 	}
