@@ -190,11 +190,10 @@ func appendText[T string | []byte](dst []byte, text T, limit int) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(text); {
-		c := text[i]
-		if c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
-			i++
-			continue
+		if i += plain(text[i:]); i == len(text) {
+			break
 		}
+		c := text[i]
 		dst = append(dst, text[start:i]...)
 		if c < utf8.RuneSelf {
 			dst = appendEscape(dst, rune(c))
@@ -228,6 +227,9 @@ const shortestNumber = 8
 // maskNumbers replaces long runs of digits in an encoded text by '#'. A cause is meant to hold no identifier, and the
 // name of an attribute cannot; but a cause may quote the name in a certificate, with its SSIN, and a stranger may write into a name what he likes.
 func maskNumbers(text []byte) {
+	if !mayHoldNumber(text) {
+		return
+	}
 	for i := 0; i < len(text); {
 		if text[i] == '\\' { // the digits of an escape are not the text's
 			i += 2
@@ -249,6 +251,16 @@ func maskNumbers(text []byte) {
 			i++
 		}
 	}
+}
+
+// mayHoldNumber says whether one of every shortestNumber bytes is a digit, as one of a long run must be.
+func mayHoldNumber(text []byte) bool {
+	for i := shortestNumber - 1; i < len(text); i += shortestNumber {
+		if '0' <= text[i] && text[i] <= '9' {
+			return true
+		}
+	}
+	return false
 }
 
 func steers(r rune) bool {

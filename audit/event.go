@@ -36,7 +36,8 @@ type Event struct {
 
 	// RequestID is the identifier the consumer gave its request.
 	RequestID []byte
-	// MessageDigest is the SHA-256 of the message as it arrived; zero is none.
+	// MessageDigest is that by which a replay of the message is known: SHA-256 of the canonical SignedInfo of its
+	// signature. Zero is none: nothing was verified.
 	MessageDigest [32]byte
 	// Mode is how the request was signed: "session", "eid-only", "fallback".
 	Mode string

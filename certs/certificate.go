@@ -6,9 +6,11 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/big"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +32,7 @@ type Certificate struct {
 	issuer      Name
 	holder      holder // whom the subject names, by the profiles of section 6
 	holderErr   error
+	text        atomic.Pointer[string] // base64 of the DER, once it was identified
 }
 
 // ParseCertificate reads one DER certificate, syntax only. The DER is cloned.
@@ -70,6 +73,15 @@ func (c *Certificate) X509() *x509.Certificate { return c.x509 }
 
 // Raw gives the DER.
 func (c *Certificate) Raw() []byte { return c.x509.Raw }
+
+// Base64 gives the DER in base64 (RFC 4648 section 4), one line. Of a certificate that a
+// Verifier identified it is kept.
+func (c *Certificate) Base64() string {
+	if text := c.text.Load(); text != nil {
+		return *text
+	}
+	return base64.StdEncoding.EncodeToString(c.x509.Raw)
+}
 
 // Fingerprint is the SHA-256 of the DER.
 func (c *Certificate) Fingerprint() [32]byte { return c.fingerprint }

@@ -76,6 +76,13 @@
 // about; the weakest answer is that of the Identity. An authority that is off is
 // named in the log when the configuration is taken.
 //
+// # Certificates that come again
+//
+// What was parsed, and what was proven of a path, is kept under the SHA-256 of the DER. Of a certificate
+// that was identified its base64 is kept too: [Verifier.Recall] finds it by the text of a message,
+// compared octet for octet, without decoding. It spares work and decides nothing: [Verifier.Identify]
+// asks at each use for the validity, the trust and the CRLs of that moment.
+//
 // # Our keys
 //
 // [LoadSigner] and [NewSigner] give a [Signer]: key and certificate belong

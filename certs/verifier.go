@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ type Verifier struct {
 	trust        atomic.Pointer[trust]
 	certificates *digestCache[Certificate]
 	identities   *digestCache[verified]
+	texts        texts
 
 	mu     sync.Mutex // one Reload or Close at a time
 	closed bool
@@ -35,7 +37,7 @@ type Verifier struct {
 // CRLs in the background. What is wrong is reported all at once. It does not wait
 // for a fetch: see Status and Fetch.
 func NewVerifier(c Config) (*Verifier, error) {
-	v := &Verifier{slots: map[authorityID]*crlSlot{}}
+	v := &Verifier{slots: map[authorityID]*crlSlot{}, texts: texts{seed: maphash.MakeSeed()}}
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
 		return nil, err
@@ -123,6 +125,7 @@ func (v *Verifier) Close() {
 	v.done.Wait()
 	v.certificates.close()
 	v.identities.close()
+	v.texts.clear()
 }
 
 // Serves tells whether a profile of the configuration serves a role. A role that none
@@ -154,6 +157,7 @@ func (v *Verifier) Parse(der []byte) (*Certificate, error) {
 	fingerprint := sha256.Sum256(der)
 	key := digestKey(&fingerprint)
 	if c := v.certificates.get(key); c != nil && c.fingerprint == fingerprint {
+		v.texts.put(c)
 		return c, nil
 	}
 	c, err := parseCertificate(der, fingerprint)
@@ -163,6 +167,12 @@ func (v *Verifier) Parse(der []byte) (*Certificate, error) {
 	v.certificates.set(key, c)
 	return c, nil
 }
+
+// Recall gives the certificate whose base64 a text is, in one line as Certificate.Base64 has it, if
+// a certificate of these octets was identified and parsed before; else nil, and the
+// caller decodes the text and calls Parse, which gives the same. Like Parse it says nothing of
+// trust. It costs no SHA-256 and no allocation and keeps nothing of the text.
+func (v *Verifier) Recall(text []byte) *Certificate { return v.texts.find(text) }
 
 // ParsePath reads a PkiPath in DER (X.509 section 7, the X509PKIPathv1 token of
 // WS-Security): certificates from the one next to the root down to the leaf, at
@@ -219,6 +229,7 @@ func (v *Verifier) Identify(role Role, leaf *Certificate, intermediates []*Certi
 	if known := v.identities.get(key); known != nil && known.trust == t && known.role == role && known.leaf.fingerprint == leaf.fingerprint {
 		status, final, err := known.again(at)
 		if err == nil {
+			leaf.identified() // it may have been parsed again since
 			return Identity{known, status}, nil
 		}
 		if final {
@@ -233,6 +244,7 @@ func (v *Verifier) Identify(role Role, leaf *Certificate, intermediates []*Certi
 	if err != nil {
 		return Identity{}, err
 	}
+	leaf.identified()
 	return Identity{found, status}, nil
 }
 

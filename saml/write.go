@@ -25,6 +25,9 @@ func (w *Writer) Raw(s string) { w.Out = append(w.Out, s...) }
 
 // Text appends character data.
 func (w *Writer) Text(s string) {
+	if w.plain(s) {
+		return
+	}
 	if w.holds(s) {
 		w.Out = c14n.AppendText(w.Out, s)
 	}
@@ -32,9 +35,21 @@ func (w *Writer) Text(s string) {
 
 // Value appends an attribute value, without its quotes.
 func (w *Writer) Value(s string) {
+	if w.plain(s) {
+		return
+	}
 	if w.holds(s) {
 		w.Out = c14n.AppendValue(w.Out, s)
 	}
+}
+
+// plain appends a value that stands for itself everywhere, as nearly all do; else it reports false.
+func (w *Writer) plain(s string) bool {
+	if xmltext.Plain(s) < len(s) {
+		return false
+	}
+	w.Out = append(w.Out, s...)
+	return true
 }
 
 func (w *Writer) holds(s string) bool {
@@ -135,9 +150,11 @@ type Issue struct {
 	IssueInstant            time.Time
 	NotBefore, NotOnOrAfter time.Time
 	Subject                 Name
-	// Holder is the DER of the holder-of-key certificate.
-	Holder     []byte
-	Attributes []Statement
+	// Holder is the DER of the holder-of-key certificate; HolderBase64, when not empty, stands in
+	// its place and is its base64 (RFC 4648 section 4).
+	Holder       []byte
+	HolderBase64 string
+	Attributes   []Statement
 }
 
 const assertionClose = "</Assertion>"
@@ -179,7 +196,11 @@ func (a *Issue) write(w *Writer) {
 	a.Subject.write(w, "")
 	w.Raw(`<SubjectConfirmation><ConfirmationMethod>` + HolderOfKey + `</ConfirmationMethod><ds:KeyInfo xmlns:ds="` +
 		xmlsec.NamespaceDS + `"><ds:X509Data><ds:X509Certificate>`)
-	w.Base64(a.Holder)
+	if a.HolderBase64 != "" {
+		w.Text(a.HolderBase64)
+	} else {
+		w.Base64(a.Holder)
+	}
 	w.Raw(`</ds:X509Certificate></ds:X509Data></ds:KeyInfo></SubjectConfirmation></Subject></AuthenticationStatement>` +
 		`<AttributeStatement><Subject>`)
 	a.Subject.write(w, "")

@@ -44,6 +44,28 @@ func wish() *saml.Query {
 	}
 }
 
+// TestHolderBase64: the holder's certificate may be given in either form; what is no text is refused.
+func TestHolderBase64(t *testing.T) {
+	sign := signer(t, &testpki.Load().STS)
+	want, err := saml.AppendAssertion(nil, issue(), sign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := issue()
+	i.HolderBase64, i.Holder = encode(i.Holder), nil
+	if out, err := saml.AppendAssertion(nil, i, sign); err != nil || !bytes.Equal(out, want) {
+		t.Errorf("%s, %v; want %s", out, err, want)
+	}
+	i.HolderBase64 = "</ds:X509Certificate>"
+	if out, err := saml.AppendAssertion(nil, i, sign); err != nil || bytes.Contains(out, []byte("<ds:X509Certificate></ds:X509Certificate>")) {
+		t.Errorf("markup as a certificate: %s, %v", out, err)
+	}
+	i.HolderBase64 = "\x00"
+	if out, err := saml.AppendAssertion(nil, i, sign); err == nil || out != nil {
+		t.Errorf("a control as a certificate: %s, %v", out, err)
+	}
+}
+
 // TestAssertionShape is section 3.2 of the wire document, byte for byte: default
 // namespace, prefix ds, no xsi:type, no white space, the signature last.
 func TestAssertionShape(t *testing.T) {

@@ -45,6 +45,7 @@ type replayShard struct {
 	mu      sync.Mutex
 	seen    map[[32]byte]struct{}
 	buckets map[int64][][32]byte // by the minute in which they end
+	first   int64                // to end, of buckets
 	spare   [][][32]byte
 	// forgotten is the last bucket that was dropped. When the clock steps back, a
 	// message that would end in it or before is fresh again, and nobody knows any
@@ -63,7 +64,7 @@ func NewMemoryReplay(capacity int) *MemoryReplay {
 	for i := range m.shards {
 		m.shards[i].seen = make(map[[32]byte]struct{})
 		m.shards[i].buckets = make(map[int64][][32]byte)
-		m.shards[i].forgotten = math.MinInt64
+		m.shards[i].first, m.shards[i].forgotten = math.MaxInt64, math.MinInt64
 	}
 	m.swept.Store(math.MinInt64)
 	return m
@@ -98,6 +99,7 @@ func (m *MemoryReplay) remember(digest [32]byte, until, now time.Time) error {
 		bucket, shard.spare = shard.spare[n-1], shard.spare[:n-1]
 	}
 	shard.buckets[ends] = append(bucket, digest)
+	shard.first = min(shard.first, ends)
 	shard.seen[digest] = struct{}{}
 	return nil
 }
@@ -131,8 +133,13 @@ func (m *MemoryReplay) sweep(now time.Time) bool {
 
 // forget drops the buckets of s that ended before the minute now; s is locked.
 func (m *MemoryReplay) forget(s *replayShard, now int64) {
+	if s.first > now {
+		return
+	}
+	s.first = math.MaxInt64
 	for ends, bucket := range s.buckets {
 		if ends > now {
+			s.first = min(s.first, ends)
 			continue
 		}
 		for i := range bucket {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -255,6 +256,29 @@ func TestReplayModel(t *testing.T) {
 			}
 			if err == nil {
 				ends[i] = until
+			}
+		}
+	})
+}
+
+// TestReplayForgetsInTime: whatever ends when, what has ended is forgotten at the next message of its shard, and
+// nothing before.
+func TestReplayForgetsInTime(t *testing.T) {
+	minute := func(t time.Time) int64 { return t.Unix() / 60 }
+	rapid.Check(t, func(t *rapid.T) {
+		m := soap.NewMemoryReplay(1000)
+		var ends []int64 // the minute that is after the end
+		now := testpki.Now()
+		for i := range rapid.IntRange(1, 60).Draw(t, "messages") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "seconds")) * time.Second)
+			until := now.Add(time.Duration(rapid.IntRange(1, 600).Draw(t, "life")) * time.Second)
+			if err := m.Remember([32]byte{31: byte(i)}, until, now); err != nil { // one shard
+				t.Fatal(err)
+			}
+			ends = slices.DeleteFunc(ends, func(end int64) bool { return end <= minute(now) })
+			ends = append(ends, minute(until)+1)
+			if m.Len() != len(ends) {
+				t.Fatalf("%d entries are held at %v, want %d", m.Len(), now, len(ends))
 			}
 		}
 	})

@@ -32,7 +32,7 @@ type Token struct {
 	// KeyInfo is how the signature refers to the token. When it is not
 	// ByReference or ByAssertionID, Keys must check that it fits the token.
 	KeyInfo xmlsec.KeyInfo
-	// Certificate is the DER of the certificate of an X509 token.
+	// Certificate is the DER of the certificate of an X509 token; nil when a Recaller knows it.
 	Certificate []byte
 	// Path holds the DER of further certificates of an X509PKIPathv1 token, nearest
 	// to the certificate first.
@@ -45,8 +45,17 @@ type Keys interface {
 	Key(token *Token) (crypto.PublicKey, error)
 }
 
+// A Recaller is a Keys that may know a certificate by its base64. Recall is asked with the text of
+// an X509v3 token before that is decoded, and need not be exact: false costs time, no more. When it
+// answers true, Key is called next and the token has no Certificate: it is the one that Recall knew.
+// The text is not to be kept.
+type Recaller interface {
+	Keys
+	Recall(text []byte) bool
+}
+
 // readToken finds the token that the signature refers to.
-func (e *Envelope) readToken(signature *xmlsec.Signature) (*Token, error) {
+func (e *Envelope) readToken(signature *xmlsec.Signature, keys Keys) (*Token, error) {
 	if signature.KeyInfo().IsZero() {
 		return nil, refuse(BadSecurity, "R5402", "no KeyInfo")
 	}
@@ -85,14 +94,14 @@ func (e *Envelope) readToken(signature *xmlsec.Signature) (*Token, error) {
 	if !e.assertion.IsZero() {
 		return nil, refuse(UnsupportedToken, "", "second token")
 	}
-	if err := e.readBinary(t); err != nil {
+	if err := e.readBinary(t, keys); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-// readBinary decodes the BinarySecurityToken.
-func (e *Envelope) readBinary(t *Token) error {
+// readBinary reads the BinarySecurityToken and decodes it unless keys recalls it.
+func (e *Envelope) readBinary(t *Token, keys Keys) error {
 	t.Kind, t.Node = X509, e.binary
 	encoding, ok := e.binary.Attribute("", "EncodingType")
 	if !ok {
@@ -115,12 +124,16 @@ func (e *Envelope) readBinary(t *Token) error {
 	if !ok || len(text) == 0 {
 		return refuse(BadToken, "", "content of BinarySecurityToken")
 	}
+	single := string(valueType) == xmlsec.ValueTypeX509v3
+	if recaller, ok := keys.(Recaller); ok && single && recaller.Recall(text) {
+		return nil
+	}
 	der, err := xmlsec.AppendBase64(e.der[:0], text)
 	if err != nil {
 		return &Error{Reason: BadToken, Err: err}
 	}
 	e.der = der
-	if string(valueType) == xmlsec.ValueTypeX509v3 {
+	if single {
 		t.Certificate = der
 		return nil
 	}

@@ -62,7 +62,7 @@ func (e *Envelope) Verify(policy *Policy, keys Keys, now time.Time) (Signed, err
 	if err != nil {
 		return Signed{}, signatureError(err)
 	}
-	token, err := e.readToken(&signature)
+	token, err := e.readToken(&signature, keys)
 	if err != nil {
 		return Signed{}, err
 	}

@@ -130,6 +130,9 @@ func (r *road) holderCertificate(n xmltext.Node) (*certs.Certificate, error) {
 	switch info.Selector {
 	case xmlsec.ByCertificate:
 		r.heldText = info.Value
+		if certificate := r.Certificates.Recall(info.Value); certificate != nil {
+			return certificate, nil
+		}
 		der, err := xmlsec.AppendBase64(r.der, info.Value)
 		if err != nil {
 			return nil, refuseFor(ConfirmationFailed, err)

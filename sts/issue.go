@@ -33,9 +33,9 @@ func (r *road) issue(ctx context.Context, c *Certified, dst []byte) ([]byte, err
 	r.issued = saml.Issue{
 		AssertionID: r.newID(0), Issuer: r.Issuer, IssueInstant: r.now,
 		NotBefore: notBefore, NotOnOrAfter: notOnOrAfter,
-		Subject:    saml.Name{Subject: identity.Subject().String(), Issuer: identity.Issuer().String()},
-		Holder:     b.confirmed.holder.Certificate().Raw(),
-		Attributes: r.statements(b, c.answers),
+		Subject:      saml.Name{Subject: identity.Subject().String(), Issuer: identity.Issuer().String()},
+		HolderBase64: b.confirmed.holder.Certificate().Base64(),
+		Attributes:   r.statements(b, c.answers),
 	}
 	code := saml.Status{Code: "Success", LeftOut: r.status.LeftOut}
 	w := saml.Writer{Out: soap.AppendOpen(dst)}

@@ -29,7 +29,8 @@ type road struct {
 	stage string
 
 	envelope *soap.Envelope
-	identity certs.Identity // who signed the message; set by Key, proven once Verify returned
+	recalled *certs.Certificate // of the token, by its base64; nil when it is not known
+	identity certs.Identity     // who signed the message; set by Key, proven once Verify returned
 	path     []*certs.Certificate
 
 	// What each step proved; zero, and so proving nothing, until it did.
@@ -58,13 +59,22 @@ type road struct {
 	startedAt time.Time
 }
 
+// Recall implements soap.Recaller.
+func (r *road) Recall(text []byte) bool {
+	r.recalled = r.Certificates.Recall(text)
+	return r.recalled != nil
+}
+
 // Key implements soap.Keys: it identifies the certificate that the message says it
 // was signed with, before any signature is verified.
 func (r *road) Key(token *soap.Token) (crypto.PublicKey, error) {
 	r.stage = "identify"
-	certificate, err := r.Certificates.Parse(token.Certificate)
-	if err != nil {
-		return nil, err
+	var err error
+	certificate := r.recalled
+	if certificate == nil || token.Certificate != nil {
+		if certificate, err = r.Certificates.Parse(token.Certificate); err != nil {
+			return nil, err
+		}
 	}
 	r.path = r.path[:0]
 	for _, der := range token.Path {
@@ -132,7 +142,7 @@ func (r *road) begin(s *settings, message *Message) {
 // end lets go of everything that belongs to the request.
 func (r *road) end() {
 	r.envelope.Release()
-	r.envelope, r.settings, r.identity, r.heldText = nil, nil, certs.Identity{}, nil
+	r.envelope, r.settings, r.recalled, r.identity, r.heldText = nil, nil, nil, certs.Identity{}, nil
 	if cap(r.der) > 1<<16 { // a giant must not keep its memory for ever
 		r.der = nil
 	}

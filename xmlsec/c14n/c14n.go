@@ -392,7 +392,7 @@ func allBut(special string) (t [256]bool) {
 // 1.0 section 2.3).
 func AppendText[T string | []byte](dst []byte, value T) []byte {
 	start := 0
-	for i := range len(value) {
+	for i := xmltext.Plain(value); i < len(value); i++ {
 		b := value[i]
 		if plainText[b] {
 			continue
@@ -417,7 +417,7 @@ func AppendText[T string | []byte](dst []byte, value T) []byte {
 // 2.3), quotes not included.
 func AppendValue[T string | []byte](dst []byte, value T) []byte {
 	start := 0
-	for i := range len(value) {
+	for i := xmltext.Plain(value); i < len(value); i++ {
 		b := value[i]
 		if plainValue[b] {
 			continue

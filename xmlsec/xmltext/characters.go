@@ -2,22 +2,8 @@ package xmltext
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math/bits"
 	"unicode/utf8"
 )
-
-// The eight bytes of a word that are a given byte, below 0x20 or beyond ASCII have
-// their high bit set by these; the lowest such bit is exact.
-const ones, highs = 0x0101010101010101, 0x8080808080808080
-
-func zeroBytes(x uint64) uint64 { return (x - ones) &^ x & highs }
-
-// textSpecial marks the bytes of x that character data must look at: controls, "<",
-// ">", "&" and everything beyond ASCII.
-func textSpecial(x uint64) uint64 {
-	return (x-0x20*ones)&^x&highs | x&highs | zeroBytes(x^'&'*ones) | zeroBytes((x|0x02*ones)^'>'*ones)
-}
 
 // characters reads character data up to the next "<".
 func (p *parser) characters(start int) (int, bool) {
@@ -25,13 +11,8 @@ func (p *parser) characters(start int) (int, bool) {
 	decode, canonical := false, true
 scan:
 	for i < len(text) {
-		if i+8 <= len(text) {
-			special := textSpecial(binary.LittleEndian.Uint64(text[i:]))
-			if special == 0 {
-				i += 8
-				continue
-			}
-			i += bits.TrailingZeros64(special) / 8
+		if i += Plain(text[i:]); i == len(text) {
+			break
 		}
 		switch b := text[i]; {
 		case b == '<':

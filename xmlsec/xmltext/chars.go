@@ -8,6 +8,7 @@ const (
 	className                  // ASCII NCNameChar
 	classSpace                 // production S
 	classValue                 // stands for itself in an attribute value, quotes excepted
+	classPlain                 // see Plain
 )
 
 var classes = func() (t [256]uint8) {
@@ -23,6 +24,9 @@ var classes = func() (t [256]uint8) {
 		}
 		if c >= 0x20 && c != '<' && c != '&' && c != '"' && c != '\'' {
 			t[b] |= classValue
+		}
+		if c >= 0x20 && c != '<' && c != '>' && c != '&' && c != '"' {
+			t[b] |= classPlain
 		}
 	}
 	return t
@@ -89,7 +93,7 @@ func IsNCName(name []byte) bool {
 // IsText reports whether s is UTF-8 and holds only characters that XML admits, so that
 // it can be written as character data or as an attribute value and read back as it is.
 func IsText[T string | []byte](s T) bool {
-	for i := 0; i < len(s); {
+	for i := Plain(s); i < len(s); {
 		b := s[i]
 		if b < 0x80 {
 			if b < 0x20 && b != '\t' && b != '\n' && b != '\r' {

@@ -144,6 +144,7 @@ type idEntry struct {
 	value   span
 	element int32
 	next    int32 // next entry of the same hash, -1 for none
+	spaced  bool  // white space in value
 }
 
 type undo struct{ prefix, namespace uint16 }
@@ -234,9 +235,10 @@ func (d *Document) bytes(s span) []byte {
 // findID returns the index in ids of the identifier that equals id after white
 // space is folded, or -1.
 func (d *Document) findID(id []byte) int32 {
+	spaced := hasSpace(id)
 	if len(d.ids) <= smallIDs {
 		for i := range d.ids {
-			if foldedEqual(d.bytes(d.ids[i].value), id) {
+			if d.isID(&d.ids[i], id, spaced) {
 				return int32(i)
 			}
 		}
@@ -244,12 +246,34 @@ func (d *Document) findID(id []byte) int32 {
 	}
 	i, ok := d.idHash[d.hashID(id)]
 	for ok && i >= 0 {
-		if foldedEqual(d.bytes(d.ids[i].value), id) {
+		if d.isID(&d.ids[i], id, spaced) {
 			return i
 		}
 		i = d.ids[i].next
 	}
 	return -1
+}
+
+// isID compares as a reader that treats identifiers as tokenized would:
+// leading and trailing white space dropped, inner runs one space. Two identifiers
+// that another stack may take for one are one here (attacks.md W13). spaced says
+// whether there is white space in id.
+func (d *Document) isID(e *idEntry, id []byte, spaced bool) bool {
+	if e.spaced || spaced {
+		return bytes.Equal(folded(d.bytes(e.value)), folded(id))
+	}
+	return bytes.Equal(d.bytes(e.value), id)
+}
+
+func folded(id []byte) []byte { return bytes.Join(bytes.Fields(id), []byte{' '}) }
+
+func hasSpace(id []byte) bool {
+	for _, b := range id {
+		if isSpace(b) {
+			return true
+		}
+	}
+	return false
 }
 
 // addID records that element bears the identifier v; it reports false when
@@ -260,7 +284,7 @@ func (d *Document) addID(v span, element int32) bool {
 		// exact repetition is the same identifier.
 		return d.ids[i].element == element && bytes.Equal(d.bytes(d.ids[i].value), d.bytes(v))
 	}
-	d.ids = append(d.ids, idEntry{value: v, element: element, next: -1})
+	d.ids = append(d.ids, idEntry{value: v, element: element, next: -1, spaced: hasSpace(d.bytes(v))})
 	switch n := len(d.ids); {
 	case n == smallIDs+1:
 		if d.idHash == nil {
@@ -294,22 +318,4 @@ func (d *Document) hashID(id []byte) uint64 {
 		h.WriteByte(' ')
 	}
 	return h.Sum64()
-}
-
-// foldedEqual compares as a reader that treats identifiers as tokenized would:
-// leading and trailing white space dropped, inner runs one space. Two identifiers
-// that another stack may take for one are one here (attacks.md W13).
-func foldedEqual(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	if !hasSpace(a) && !hasSpace(b) {
-		return false
-	}
-	return bytes.Equal(bytes.Join(bytes.Fields(a), []byte{' '}), bytes.Join(bytes.Fields(b), []byte{' '}))
-}
-
-func hasSpace(b []byte) bool {
-	return bytes.IndexByte(b, ' ') >= 0 || bytes.IndexByte(b, '\t') >= 0 ||
-		bytes.IndexByte(b, '\n') >= 0 || bytes.IndexByte(b, '\r') >= 0
 }

@@ -1,10 +1,16 @@
 package xmltext
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // builtin is the beginning of every document's decoded memory: what XML itself
 // binds.
 const builtin = "xml" + "xmlns" + NamespaceXML + NamespaceXMLNS
+
+// largeText is the length from which the room for nodes is made at once.
+const largeText = 64 << 10
 
 // Parse reads text. On error the document is nil and the error a *SyntaxError. The
 // document aliases text.
@@ -19,6 +25,11 @@ func Parse(text []byte, limits Limits) (*Document, error) {
 	p.limits.Namespaces = min(limits.Namespaces, 1024)
 	p.limits.NameLength = min(limits.NameLength, 1<<16-1)
 	d.reset(text)
+	if len(text) > largeText {
+		// Each element has one or two of these, and a text between. Documents of such texts are not kept for the
+		// next one: the room would be made by copying it over and over.
+		d.tokens = slices.Grow(d.tokens, max(0, min(limits.Nodes, 1+bytes.Count(text, []byte{'<'}))))
+	}
 	if !p.document() {
 		d.text = text[:0:0]
 		if d.text == nil {

@@ -279,6 +279,7 @@ var refusals = []refusal{
 	{"W13: xml:id", `<r xml:id="i"><b ¦ID="i"/></r>`, xmltext.DuplicateID},
 	{"W13: equal by reference", `<r><a Id="&#105;"/><b ¦ID="i"/></r>`, xmltext.DuplicateID},
 	{"W13: equal after white space is folded", `<r><a Id="i"/><b ¦ID=" i "/></r>`, xmltext.DuplicateID},
+	{"W13: equal after that of the first is folded", `<r><a Id=" i "/><b ¦ID="i"/></r>`, xmltext.DuplicateID},
 	{"W13: equal after inner white space is folded", "<r><a Id='i  j'/><b ¦ID='\ti\nj'/></r>", xmltext.DuplicateID},
 	{"W13: equal, no-break space apart", "<r><a Id='i j'/><b ¦ID='i\u00A0 j'/></r>", xmltext.DuplicateID},
 	{"W13: one element, two spellings", `<r Id="i" ¦ID=" i"/>`, xmltext.DuplicateID},

@@ -1,9 +1,6 @@
 package xmltext
 
-import (
-	"bytes"
-	"unicode/utf8"
-)
+import "bytes"
 
 // startTag reads the start tag or empty-element tag at i.
 func (p *parser) startTag(i int) (int, bool) {
@@ -152,6 +149,9 @@ func (p *parser) attribute(i int, element int32, canonical bool) (int, bool) {
 func (p *parser) value(i int, quote byte, canonical *bool) (span, int, bool) {
 	text, start := p.text, i
 	decode := false
+	if quote == '"' {
+		i += Plain(text[i:])
+	}
 	for i < len(text) {
 		b := text[i]
 		if classes[b]&classValue != 0 {
@@ -351,53 +351,4 @@ func (d *Document) AttributeOrder(a, b *Attribute) int {
 		return bytes.Compare(d.NamespaceName(a.Namespace), d.NamespaceName(b.Namespace))
 	}
 	return bytes.Compare(d.text[a.Local:a.Local+int32(a.LocalLen)], d.text[b.Local:b.Local+int32(b.LocalLen)])
-}
-
-// qname reads a QName at i: the offset of its colon, or -1, and the offset after it.
-func (p *parser) qname(i int) (colon, end int, ok bool) {
-	text, start := p.text, i
-	colon = -1
-	first := true // at the beginning of an NCName
-	for i < len(text) {
-		b := text[i]
-		switch {
-		case b < 0x80 && classes[b]&className != 0:
-			if first && classes[b]&classNameStart == 0 {
-				return 0, 0, p.fail(BadName, i)
-			}
-			i++
-			first = false
-			continue
-		case b == ':':
-			if first || colon >= 0 {
-				return 0, 0, p.fail(BadName, i)
-			}
-			colon = i
-			i++
-			first = true
-			continue
-		case b >= 0x80:
-			r, size := utf8.DecodeRune(text[i:])
-			if r == utf8.RuneError && size <= 1 {
-				return 0, 0, p.fail(BadUTF8, i)
-			}
-			if first && !isNameStart(r) || !isNameRest(r) {
-				return 0, 0, p.fail(BadName, i)
-			}
-			i += size
-			first = false
-			continue
-		}
-		break
-	}
-	if first {
-		if i >= len(text) {
-			return 0, 0, p.fail(UnexpectedEnd, len(text))
-		}
-		return 0, 0, p.fail(BadName, i)
-	}
-	if i-start > p.limits.NameLength {
-		return 0, 0, p.fail(NameTooLong, start)
-	}
-	return colon, i, true
 }
