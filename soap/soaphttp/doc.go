@@ -8,9 +8,9 @@
 // (multipart and XOP included, attacks.md D9), another charset (D7), a content encoding
 // (Z6), more requests at once than admitted.
 //
-// Under more load than it can carry it refuses at once, with SOA-02002 and Retry-After: requests beyond
-// those in flight, and large bodies beyond the memory that there is for them. Nothing queues but what the
-// kernel holds of each connection. So its memory is at most, for each connection, what a goroutine, the headers and
+// Under more load than it can carry it refuses at once, with SOA-02002 and Retry-After: requests that would wait
+// too long for a processor, and large bodies beyond the memory that there is for them. So nobody waits
+// without bound, and its memory is at most, for each connection, what a goroutine, the headers and
 // a body of 16 KiB need, and MaxLargeBodies for all that is longer, besides what MaxInFlight messages cost
 // to be answered. Who is refused in the middle of a request is read on for a moment, so that the answer is not
 // lost in a reset of the connection.

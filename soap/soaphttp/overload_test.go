@@ -3,6 +3,7 @@ package soaphttp_test
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net"
@@ -124,5 +125,41 @@ func TestLargeBodyWhileAnswered(t *testing.T) {
 	}
 	if got := r.ask(t, post(strings.Repeat("y", 64<<10), xmlType), 1)[0]; got.StatusCode != 200 {
 		t.Errorf("after the first is answered: %d", got.StatusCode)
+	}
+}
+
+// TestWaitingIsCounted: requests that wait because the processors are at work count as being in
+// flight, so that they are refused when there are too many, although no more of them run at once than there are
+// processors.
+func TestWaitingIsCounted(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const peers, admitted = 60, 4
+	work := make([]byte, 1<<20)
+	r := start(t, func(_ context.Context, _ *soaphttp.Request, dst []byte) (int, []byte, string) {
+		for range 3 { // some milliseconds without giving way, as a signature
+			sum := sha256.Sum256(work)
+			dst = append(dst, sum[:]...)
+		}
+		return http.StatusOK, dst, ""
+	}, func(c *soaphttp.Config) { c.MaxInFlight = admitted })
+	var connections []net.Conn
+	for range peers {
+		connections = append(connections, r.dial(t))
+	}
+	for _, c := range connections {
+		if _, err := io.WriteString(c, post("<a/>", xmlType)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counts := map[int]int{}
+	for _, c := range connections {
+		got, err := readAnswer(bufio.NewReader(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[got.StatusCode]++
+	}
+	if counts[200] == 0 || counts[503] == 0 || counts[200]+counts[503] != peers {
+		t.Errorf("%v", counts)
 	}
 }

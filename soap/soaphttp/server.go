@@ -10,10 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"runtime"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -71,10 +69,12 @@ type Config struct {
 	// those of one IPv4 address or one IPv6 network of 64 bits, the others are closed at once;
 	// zero means no bound.
 	MaxConnections, MaxPerAddress int
-	// MaxInFlight bounds the requests that are answered at once; those beyond are told
-	// at once to try later, and so nobody waits longer than that many take. Zero means 64 for each
-	// processor that Go may use: enough to keep them at work while some wait for disks and
-	// sources, and with RSA signatures a wait of less than 100 ms.
+	// MaxWait bounds the time that a request waits for a processor, as it is foreseen from what those
+	// before it waited: who would wait longer is told at once to try later. 64 requests for each processor
+	// that Go may use are admitted in any case. Zero means 250 ms.
+	MaxWait time.Duration
+	// MaxInFlight bounds the requests that wait or are answered at once, whatever they would
+	// wait. Zero means 4096.
 	MaxInFlight int
 	// Now is the clock of the Date header; nil means the system's.
 	Now func() time.Time
@@ -92,7 +92,7 @@ type Server struct {
 	config    Config
 	endpoints map[string]*Endpoint
 	documents map[string]*Document
-	inFlight  atomic.Int64
+	admission *admission
 	bodies    *largeBodies
 	date      dateHeader
 	http      fasthttp.Server
@@ -120,8 +120,9 @@ func New(config Config) (*Server, error) {
 	fill(&config.MaxBody, 256<<10)
 	fill(&config.MaxHeader, 8<<10)
 	fill(&config.MaxConnections, 1<<16)
-	fill(&config.MaxInFlight, 64*runtime.GOMAXPROCS(0))
+	fill(&config.MaxInFlight, 4096)
 	fill(&config.MaxLargeBodies, 64<<20)
+	fillTime(&config.MaxWait, 250*time.Millisecond)
 	fillTime(&config.ReadTimeout, 10*time.Second)
 	fillTime(&config.WriteTimeout, 10*time.Second)
 	fillTime(&config.IdleTimeout, 75*time.Second)
@@ -129,7 +130,7 @@ func New(config Config) (*Server, error) {
 		config.Log = slog.Default()
 	}
 	s := &Server{config: config, endpoints: map[string]*Endpoint{}, documents: map[string]*Document{},
-		bodies: newLargeBodies(config.MaxLargeBodies, config.MaxBody, config.ReadTimeout), date: dateHeader{now: config.Now}, stop: make(chan struct{})}
+		admission: newAdmission(config.MaxInFlight, config.MaxWait), bodies: newLargeBodies(config.MaxLargeBodies, config.MaxBody, config.ReadTimeout), date: dateHeader{now: config.Now}, stop: make(chan struct{})}
 	for i := range config.Endpoints {
 		e := &config.Endpoints[i]
 		if s.endpoints[e.Path] != nil || e.Service == nil || e.Path == "" {
@@ -178,8 +179,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.http.ShutdownWithContext(ctx)
 }
 
-// InFlight returns how many requests are being answered.
-func (s *Server) InFlight() int { return int(s.inFlight.Load()) }
+// InFlight returns how many requests wait or are being answered.
+func (s *Server) InFlight() int { return int(s.admission.inFlight.Load()) }
 
 // announced bounds the body behind headers that were just read.
 func (s *Server) announced(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
@@ -253,11 +254,13 @@ func (s *Server) post(ctx *fasthttp.RequestCtx, endpoint *Endpoint) {
 		s.fault(ctx, status, soap.Fault{Code: soap.FaultClient, SOA: soap.SOANotSOAP})
 		return
 	}
-	defer s.inFlight.Add(-1)
-	if s.inFlight.Add(1) > int64(s.config.MaxInFlight) {
+	n := s.admission.enter()
+	if n == 0 {
 		s.busy(ctx)
 		return
 	}
+	defer s.admission.leave()
+	s.admission.line(n)
 	defer s.recovered(ctx)
 	buffer := s.buffers.Get().(*[]byte)
 	request := Request{Body: ctx.PostBody(), Action: ctx.Request.Header.Peek("SOAPAction"), Remote: remote(ctx)}
