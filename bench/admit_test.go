@@ -42,15 +42,16 @@ func BenchmarkAdmit(b *testing.B) {
 				}
 				runtime.GC()
 			}
-			ratios := ratio(admits, floors)
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(median(ratios), "admit/floor")
-			b.ReportMetric(float64(admits.min())/float64(floors.min()), "admit/floor(best)")
-			b.ReportMetric(float64(admits.min().Nanoseconds())/1000, "admit-µs")
-			b.ReportMetric(float64(floors.min().Nanoseconds())/1000, "floor-µs")
+			ratios := compare(admits, floors)
 			allocations := testing.AllocsPerRun(200, func() { fatal(b, r.admit(r.take(1)[0])) })
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(ratios.quiet, "admit/floor")
+			b.ReportMetric(ratios.median, "admit/floor(median)")
+			b.ReportMetric(ratios.best, "admit/floor(best)")
+			b.ReportMetric(micros(admits.min()), "admit-µs")
+			b.ReportMetric(micros(floors.min()), "floor-µs")
 			b.ReportMetric(allocations, "allocs")
-			results.admit(admitResult{c.name, median(ratios), float64(admits.min()) / float64(floors.min()), admits.min(), floors.min(), allocations})
+			results.admit(admitResult{c.name, ratios, admits.min(), floors.min(), allocations})
 		})
 	}
 }

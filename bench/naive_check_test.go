@@ -11,8 +11,8 @@ import (
 	"sceau/xmlsec/xmltext"
 )
 
-// TestNaiveAnswers: what is compared is equal work. The answer of the naive service verifies
-// here, and says the same as the handler's.
+// TestNaiveAnswers: what is compared is equal work. The answer of the naive service, with the validator and without,
+// verifies here, and says the same as the handler's.
 func TestNaiveAnswers(t *testing.T) {
 	pki := testpki.Load()
 	messages := &store{}
@@ -22,13 +22,15 @@ func TestNaiveAnswers(t *testing.T) {
 			signer := c.sts.sts(pki)
 			naive, err := newNaiveService(pki, signer, naiveValues())
 			fatal(t, err)
-			theirs, err := naive.answer(message)
-			fatal(t, err)
 			ours, err := answer(handler(t, signer, unsynced, nil), message, nil)
 			fatal(t, err)
-			one, other := verified(t, theirs, signer), verified(t, ours, signer)
-			if one != other {
-				t.Errorf("the answers differ:\n%s\n%s", one, other)
+			want := verified(t, ours, signer)
+			for name, path := range map[string]func([]byte) ([]byte, error){"naive": naive.answer, "validated": naive.answerValidated} {
+				theirs, err := path(message)
+				fatal(t, err)
+				if got := verified(t, theirs, signer); got != want {
+					t.Errorf("the answers differ: %s\n%s\n%s", name, got, want)
+				}
 			}
 		})
 	}

@@ -26,21 +26,22 @@ func BenchmarkRatio(b *testing.B) {
 func (r *race) result() raceResult {
 	return raceResult{
 		cell: r.cell, rounds: len(r.handlers), blocks: len(r.naivesOfBlock),
-		floorMedian: median(ratio(r.handlers, r.floors)), floorBest: float64(r.handlers.min()) / float64(r.floors.min()),
-		naiveMedian: median(ratio(r.naivesOfBlock, r.handlersOfBlock)), naiveBest: float64(r.naivesOfBlock.min()) / float64(r.handlersOfBlock.min()),
-		handler: r.handlers.min(), floor: r.floors.min(), keys: r.keys.min(), naive: r.naivesOfBlock.min(),
-		outsideKeys: r.handlers.min() - r.keys.min(),
-		handlerCost: r.heap(200, r.answer), keysCost: r.heap(200, r.theKeys), naively: r.heap(20, r.naively),
+		overFloor: compare(r.handlers, r.floors), naively: compare(r.naivesOfBlock, r.handlersOfBlock),
+		validated: compare(r.validatedOfBlock, r.handlersOfBlock),
+		handler:   r.handlers.min(), floor: r.floors.min(), keys: r.keys.min(),
+		naive: r.naivesOfBlock.min(), naiveValidated: r.validatedOfBlock.min(),
+		outsideKeys: compare(r.handlers, r.keys).apart,
+		handlerCost: r.heap(200, r.answer), keysCost: r.heap(200, r.theKeys), naiveCost: r.heap(20, r.naively), validatedCost: r.heap(20, r.validated),
 	}
 }
 
 func (r *raceResult) report(b *testing.B) {
-	micros := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
 	b.ReportMetric(0, "ns/op") // an iteration is a round: its time says nothing
-	b.ReportMetric(r.floorMedian, "handler/floor")
-	b.ReportMetric(r.floorBest, "handler/floor(best)")
-	b.ReportMetric(r.naiveMedian, "naive/handler")
-	b.ReportMetric(r.naiveBest, "naive/handler(best)")
+	b.ReportMetric(r.overFloor.quiet, "handler/floor")
+	b.ReportMetric(r.overFloor.median, "handler/floor(median)")
+	b.ReportMetric(r.overFloor.best, "handler/floor(best)")
+	b.ReportMetric(r.naively.quiet, "naive/handler")
+	b.ReportMetric(r.validated.quiet, "naive+validator/handler")
 	b.ReportMetric(micros(r.handler), "handler-µs")
 	b.ReportMetric(micros(r.floor), "floor-µs")
 	b.ReportMetric(micros(r.outsideKeys), "outside-keys-µs")
@@ -48,3 +49,5 @@ func (r *raceResult) report(b *testing.B) {
 	b.ReportMetric(r.handlerCost.allocations, "allocs/request")
 	b.ReportMetric(r.handlerCost.bytes, "B/request")
 }
+
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }

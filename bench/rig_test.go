@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"sceau/attrs/registry"
 	"sceau/audit"
 	"sceau/audit/metrics"
+	"sceau/certs"
 	"sceau/internal/testpki"
 	"sceau/policy"
 	"sceau/saml"
@@ -46,20 +46,20 @@ var (
 // the platform issues it.
 type cell struct {
 	eid, sts    keyType
-	ratio       float64 // target: handler / floor
+	ratio       float64 // target: handler / floor; zero is none
 	naiveTarget float64 // target: naive / handler; zero is none
 	allocations float64 // ceiling: allocations of the handler, all of them
 }
 
 func cells() []cell {
-	return []cell{
+	return append([]cell{
 		{rsa2048, rsa2048, 1.06, 1.9, 30},
 		{p256, rsa2048, 1.06, 1.9, 30},
 		{p384, rsa2048, 1.06, 0, 32}, // verifying with P-384 takes 28 in crypto alone
 		{rsa2048, p256, 1.30, 7, 90},
 		{p256, p256, 1.25, 7, 90},
 		{p384, p256, 1.08, 0, 90}, // two thirds of both are one verification with P-384
-	}
+	}, engineCells()...)
 }
 
 func (c cell) String() string { return "eID_" + c.eid.name + "/STS_" + c.sts.name }
@@ -74,17 +74,6 @@ func naiveValues() map[string]string {
 	return map[string]string{ststest.DoctorBoolean: "true", ststest.DoctorNIHII: testpki.AliceNIHII}
 }
 
-// A journalKind says how the audit journal of a handler keeps its records.
-type journalKind string
-
-const (
-	// unsynced is durable as far as the journal knows; the file does not wait for the
-	// disk.
-	unsynced journalKind = "written"
-	synced   journalKind = "fsync"
-	relaxed  journalKind = "relaxed 1s"
-)
-
 func fatal(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {
@@ -92,56 +81,106 @@ func fatal(tb testing.TB, err error) {
 	}
 }
 
+// A service says what a handler is made of. Only signer is needed; what is left out is as it is in the ratios.
+type service struct {
+	signer    *testpki.Leaf
+	journal   journalKind        // empty: unsynced
+	catalogue *attrs.Catalogue   // nil: attrs.EHealth
+	rules     []byte             // a rule file; nil: testdata/policy.yaml
+	registry  *registry.Registry // nil: one that holds facts
+	uncached  bool               // the resolver keeps no answers
+	verifier  *certs.Verifier    // nil: certstest.Verifier
+	change    func(*sts.Config)  // may alter the configuration last
+}
+
 // handler makes the service as stsd makes it, on the PKI and the clock of the tests.
 // change may alter what it is made of.
 func handler(tb testing.TB, signer *testpki.Leaf, kind journalKind, change func(*sts.Config)) *ststest.Fixture {
 	tb.Helper()
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	return service{signer: signer, journal: kind, change: change}.start(tb)
+}
+
+func (s service) start(tb testing.TB) *ststest.Fixture {
+	tb.Helper()
+	if s.catalogue == nil {
+		s.catalogue = attrs.EHealth()
+	}
+	if s.registry == nil {
+		s.registry = newRegistry(tb, s.catalogue, []byte(facts))
+	}
 	return ststest.New(tb, func(f *ststest.Fixture, c *sts.Config) {
-		file, err := os.Open(filepath.Join("testdata", "policy.yaml"))
-		fatal(tb, err)
-		defer file.Close()
-		rules, err := policy.Load(file, attrs.EHealth())
-		fatal(tb, err)
-		c.Policy = rules
-
-		source, err := registry.Open(registry.Config{Path: filepath.Join(tb.TempDir(), "registry.db"), Access: registry.ReadWrite,
-			Catalogue: attrs.EHealth(), Now: testpki.Now})
-		fatal(tb, err)
-		tb.Cleanup(func() { source.Close() })
-		_, err = source.ImportCSV(context.Background(), strings.NewReader(facts), registry.ModeReplace)
-		fatal(tb, err)
-		resolver, err := attrs.NewResolver(attrs.Config{Catalogue: attrs.EHealth(), Routes: []attrs.Route{{Source: source}},
-			Budget: 2 * time.Second, CacheEntries: 100_000, CacheTTL: 30 * time.Second})
-		fatal(tb, err)
-		tb.Cleanup(resolver.Close)
-		c.Attributes = resolver
-
-		var codes []string
-		for _, code := range sts.Codes() {
-			codes = append(codes, code.String())
-		}
-		observer, err := metrics.New(metrics.Config{Registerer: prometheus.NewRegistry(), Services: []string{"saml11"}, Codes: codes})
-		fatal(tb, err)
-		journal := audit.Config{Dir: tb.TempDir(), Observers: []audit.Observer{observer}, Logger: quiet, Now: testpki.Now}
-		switch kind {
-		case unsynced:
-			journal.FileSystem = patientDir(journal.Dir)
-		case relaxed:
-			journal.Durability = audit.Relaxed(time.Second)
-		}
-		f.Journal, err = audit.Open(journal)
-		fatal(tb, err)
-		tb.Cleanup(func() { f.Journal.Close() })
-		f.JournalDir = journal.Dir
+		c.Catalogue, c.Policy, c.Attributes = s.catalogue, s.policy(tb), s.resolver(tb)
+		f.Journal, f.JournalDir = s.record(tb)
 		c.Journal = f.Journal
-
-		f.SignWith(tb, signer)
+		f.SignWith(tb, s.signer)
 		c.Security.Replay = soap.NewMemoryReplay(1_000_000)
-		if change != nil {
-			change(c)
+		if s.verifier != nil {
+			f.Certificates, c.Certificates = s.verifier, s.verifier
+		}
+		if s.change != nil {
+			s.change(c)
 		}
 	})
+}
+
+func (s *service) policy(tb testing.TB) *policy.Rules {
+	tb.Helper()
+	text := s.rules
+	if text == nil {
+		var err error
+		text, err = os.ReadFile(filepath.Join("testdata", "policy.yaml"))
+		fatal(tb, err)
+	}
+	rules, err := policy.Load(bytes.NewReader(text), s.catalogue)
+	fatal(tb, err)
+	return rules
+}
+
+func (s *service) resolver(tb testing.TB) *attrs.Resolver {
+	tb.Helper()
+	config := attrs.Config{Catalogue: s.catalogue, Routes: []attrs.Route{{Source: s.registry}}, Budget: 2 * time.Second}
+	if !s.uncached {
+		config.CacheEntries, config.CacheTTL = 100_000, 30*time.Second
+	}
+	resolver, err := attrs.NewResolver(config)
+	fatal(tb, err)
+	tb.Cleanup(resolver.Close)
+	return resolver
+}
+
+// newRegistry makes a registry of facts as CSV.
+func newRegistry(tb testing.TB, catalogue *attrs.Catalogue, facts []byte) *registry.Registry {
+	tb.Helper()
+	r, err := registry.Open(registry.Config{Path: filepath.Join(tb.TempDir(), "registry.db"), Access: registry.ReadWrite,
+		Catalogue: catalogue, Now: testpki.Now})
+	fatal(tb, err)
+	tb.Cleanup(func() { r.Close() })
+	_, err = r.ImportCSV(context.Background(), bytes.NewReader(facts), registry.ModeReplace)
+	fatal(tb, err)
+	return r
+}
+
+// record opens the journal, with its metrics, in a directory of the test.
+func (s *service) record(tb testing.TB) (*audit.Journal, string) {
+	tb.Helper()
+	var codes []string
+	for _, code := range sts.Codes() {
+		codes = append(codes, code.String())
+	}
+	observer, err := metrics.New(metrics.Config{Registerer: prometheus.NewRegistry(), Services: []string{"saml11"}, Codes: codes})
+	fatal(tb, err)
+	config := audit.Config{Dir: tb.TempDir(), Observers: []audit.Observer{observer}, Now: testpki.Now,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	switch s.journal {
+	case "", unsynced:
+		config.FileSystem = patientDir(config.Dir)
+	case relaxed:
+		config.Durability = audit.Relaxed(time.Second)
+	}
+	journal, err := audit.Open(config)
+	fatal(tb, err)
+	tb.Cleanup(func() { journal.Close() })
+	return journal, config.Dir
 }
 
 // forget gives the service an empty replay state, so that messages can be used again.
@@ -151,48 +190,6 @@ func forget(tb testing.TB, f *ststest.Fixture) {
 	config.Security.Replay = soap.NewMemoryReplay(1_000_000)
 	fatal(tb, f.Service.Replace(config))
 }
-
-// A patientDir is a directory of a journal whose files say that they are on stable storage as
-// soon as they are written.
-type patientDir string
-
-type patientFile struct{ *os.File }
-
-func (patientFile) Sync() error { return nil }
-
-func (d patientDir) Names() ([]string, error) {
-	entries, err := os.ReadDir(string(d))
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names, err
-}
-
-func (d patientDir) Open(name string) (io.ReadCloser, error) {
-	return os.Open(filepath.Join(string(d), name))
-}
-
-func (d patientDir) Append(name string) (audit.File, error) {
-	return d.open(name, os.O_APPEND|os.O_WRONLY)
-}
-
-func (d patientDir) Create(name string) (audit.File, error) {
-	return d.open(name, os.O_APPEND|os.O_WRONLY|os.O_CREATE|os.O_EXCL)
-}
-
-func (d patientDir) open(name string, flags int) (audit.File, error) {
-	f, err := os.OpenFile(filepath.Join(string(d), name), flags, 0o600)
-	return patientFile{f}, err
-}
-
-func (d patientDir) Rename(from, to string) error {
-	return os.Rename(filepath.Join(string(d), from), filepath.Join(string(d), to))
-}
-
-func (d patientDir) Remove(name string) error       { return os.Remove(filepath.Join(string(d), name)) }
-func (d patientDir) SyncDir() error                 { return nil }
-func (d patientDir) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // A store makes signed messages, all different, once for all cells.
 type store struct {
