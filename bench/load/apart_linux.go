@@ -1,0 +1,9 @@
+package main
+
+import "syscall"
+
+// apart puts a child in a process group of its own, so that an interrupt at the terminal reaches
+// only the tool, which then stops the child in order; if the tool is killed, so is the child.
+func apart() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
