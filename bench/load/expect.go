@@ -52,6 +52,7 @@ var expectations = []expectation{
 	{"p99-of-mean-service", number, loads, "p99 ≤ %s × mean service time", p99OfMeanService, false},
 	{"p99", period, loads, "p99 ≤ %s", p99, false},
 	{"max-wait", period, loads, "nobody waits longer than %s", maxWait, false},
+	{"answered-within", period, loads, "who is heard has his answer within %s", answeredWithin, false},
 	{"served-of-saturation", number, loads, "served ≥ %s × saturation", servedOfSaturation, true},
 	{"served", number, loads, "served ≥ %s/s", served, true},
 	{"busy-share", number, loads, "answered busy ≤ %s of offered", busyShare, false},

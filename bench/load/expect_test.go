@@ -40,6 +40,7 @@ func TestExpectations(t *testing.T) {
 		{"p99-of-mean-service", "10", "5", "p99 80.1 ms, mean service time 10.2 ms"},
 		{"p99", "100ms", "50ms", "80.1 ms"},
 		{"max-wait", "100ms", "50ms", "80.1 ms"},
+		{"answered-within", "25ms", "15ms", "20 ms"},
 		{"served-of-saturation", "0.9", "0.95", "0.9 ×: 90/s of 100/s"},
 		{"served", "90", "91", "90/s"},
 		{"busy-share", "0.09", "0.08", "0.09: 90 of 1000"},
@@ -61,9 +62,21 @@ func TestExpectations(t *testing.T) {
 	}
 }
 
+// TestAnsweredWithin: a time-out is no bound; a message that no connection was free for waited in the clients.
+func TestAnsweredWithin(t *testing.T) {
+	for class, holds := range map[measure.Class]bool{measure.Unsent: true, measure.TimedOut: false} {
+		run := goodRun()
+		run.Classes[class] = 1
+		f := phase{Expect: map[string]scalar{"answered-within": "24h"}}
+		if list := f.judge(facts{run: run}); list[2].Holds != holds {
+			t.Errorf("%s: %+v", class, list[2])
+		}
+	}
+}
+
 // What was not measured meets no expectation, however mild.
 func TestNothingMeasuredMeetsNothing(t *testing.T) {
-	mild := map[string]scalar{"p99-of-mean-service": "1000000", "p99": "24h", "max-wait": "24h", "served-of-saturation": "0",
+	mild := map[string]scalar{"p99-of-mean-service": "1000000", "p99": "24h", "max-wait": "24h", "answered-within": "24h", "served-of-saturation": "0",
 		"busy-share": "1", "error-share": "1", "rss-max": "4096GiB"}
 	f := phase{Expect: mild}
 	for _, j := range f.judge(facts{run: &measure.Run{}}) {

@@ -42,6 +42,19 @@ func maxWait(f facts) (float64, string) {
 	return d.Seconds(), short(d)
 }
 
+// answeredWithin is the longest from the sending of a message to its right answer. Messages that no
+// connection was free for are not of it: the queue before the connections is the clients'.
+func answeredWithin(f facts) (float64, string) {
+	if n := f.run.Classes[measure.TimedOut]; n > 0 {
+		return nothing(fmt.Sprintf("%d had no answer when their time was out", n))
+	}
+	d := f.run.Service.Max()
+	if d == 0 {
+		return nothing("no right answer was timed")
+	}
+	return d.Seconds(), short(d)
+}
+
 func servedOfSaturation(f facts) (float64, string) {
 	if f.saturation <= 0 {
 		return nothing("no saturation was found")

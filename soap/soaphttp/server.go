@@ -71,7 +71,7 @@ type Config struct {
 	MaxConnections, MaxPerAddress int
 	// MaxWait bounds the time that a request waits for a processor, as it is foreseen from what those
 	// before it waited: who would wait longer is told at once to try later. 64 requests for each processor
-	// that Go may use are admitted in any case. Zero means 250 ms.
+	// that Go may use are admitted in any case. Zero means 500 ms.
 	MaxWait time.Duration
 	// MaxInFlight bounds the requests that wait or are answered at once, whatever they would
 	// wait. Zero means 4096.
@@ -122,7 +122,7 @@ func New(config Config) (*Server, error) {
 	fill(&config.MaxConnections, 1<<16)
 	fill(&config.MaxInFlight, 4096)
 	fill(&config.MaxLargeBodies, 64<<20)
-	fillTime(&config.MaxWait, 250*time.Millisecond)
+	fillTime(&config.MaxWait, 500*time.Millisecond)
 	fillTime(&config.ReadTimeout, 10*time.Second)
 	fillTime(&config.WriteTimeout, 10*time.Second)
 	fillTime(&config.IdleTimeout, 75*time.Second)

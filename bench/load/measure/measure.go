@@ -42,9 +42,11 @@ type Run struct {
 	Load        Load          `json:"load"`
 	Began       time.Time     `json:"began"`
 	Warmup      time.Duration `json:"warmup"`   // before Began, not counted
-	Duration    time.Duration `json:"duration"` // from Began to the last answer
+	Offering    time.Duration `json:"offering"` // from Began, for so long messages fell due
+	Duration    time.Duration `json:"duration"` // from Began to the end of the last exchange, whatever its end; at least Offering
 	Connections int           `json:"connections"`
-	Idle        int           `json:"idle_connections,omitempty"` // still open at the end
+	IdleAsked   int           `json:"idle_asked,omitempty"`       // idle connections that were to be held open
+	Idle        int           `json:"idle_connections,omitempty"` // of those, still open at the end
 
 	Offered  uint64 `json:"offered"` // messages that fell due
 	Sent     uint64 `json:"sent"`
@@ -59,6 +61,8 @@ type Run struct {
 	Verified uint64            `json:"verified_answers"`   // answers whose signature was verified
 	Wrong    []WrongAnswer     `json:"wrong,omitempty"`    // the first of them, those of the warm-up among them
 	Failures map[string]uint64 `json:"failures,omitempty"` // by cause: "connection refused", "reset", …
+	// WrongInWarmup are wrong answers before Began, which Classes do not count.
+	WrongInWarmup uint64 `json:"wrong_in_warmup,omitempty"`
 
 	// Latency is from the intended time of sending (open loop; no coordinated
 	// omission) or from sending (closed loop) to the last byte of the answer, of Right
@@ -67,6 +71,8 @@ type Run struct {
 	Latency *Histogram `json:"latency,omitempty"`
 	Service *Histogram `json:"service,omitempty"`
 	Refusal *Histogram `json:"refusal,omitempty"`
+	// RefusalService is Service of Busy answers: how fast the server says no.
+	RefusalService *Histogram `json:"refusal_service,omitempty"`
 
 	Series []Point `json:"series"` // one a second, for latency over time
 
@@ -77,9 +83,14 @@ type Run struct {
 	Generator Generator `json:"generator"`
 }
 
-// WrongAnswers is how many there were: counted, or at least kept in Wrong, where those of the
-// warm-up are, too.
-func (r *Run) WrongAnswers() uint64 { return max(r.Classes[Wrong], uint64(len(r.Wrong))) }
+// WrongAnswers is how many there were, in the warm-up, too.
+func (r *Run) WrongAnswers() uint64 {
+	return max(r.Classes[Wrong]+r.WrongInWarmup, uint64(len(r.Wrong)))
+}
+
+// Lost is how many messages had no answer at all: failed, timed out, or never sent for want of a
+// connection.
+func (r *Run) Lost() uint64 { return r.Classes[Failed] + r.Classes[TimedOut] + r.Classes[Unsent] }
 
 // A Load is what was asked of the generator.
 type Load struct {
@@ -133,6 +144,9 @@ type Generator struct {
 	Late *Histogram `json:"late,omitempty"`
 	// Limited says why the generator was the bottleneck, empty when it was not.
 	Limited string `json:"limited,omitempty"`
+	// Imprecise says how the generator's own lateness blurs the percentiles although it kept the
+	// rate, empty when it does not.
+	Imprecise string `json:"imprecise,omitempty"`
 	// Live says that messages were signed during the run.
 	Live bool `json:"live"`
 }
@@ -140,7 +154,8 @@ type Generator struct {
 // A Search is how a saturation point was found: offered load in steps, each a Run.
 type Search struct {
 	Steps []Run `json:"steps"` // in the order in which they ran
-	// Saturation is the greatest rate of right answers that was sustained, per second.
+	// Saturation is the greatest rate of right answers that was sustained, and confirmed, per
+	// second; never more than was offered. At least that, when the search was cut short.
 	Saturation float64 `json:"saturation"`
 	// Knee is the index in Steps of the greatest offered load that still met the criterion, -1
 	// when none did.
@@ -205,6 +220,13 @@ type Machine struct {
 	OS        string `json:"os"` // linux/amd64
 	Go        string `json:"go"`
 	Version   string `json:"version"` // of this project, when known
+	Kernel    string `json:"kernel,omitempty"`
+	Memory    uint64 `json:"memory,omitempty"` // bytes
+	// Load is the load average of a minute when the run began.
+	Load float64 `json:"load,omitempty"`
+	// Servers are the programs that were started, by the name of their target: file, hash and
+	// version as their build says it.
+	Servers map[string]string `json:"servers,omitempty"`
 }
 
 // A Shot is one message to be sent, and what is needed to judge its answer.
