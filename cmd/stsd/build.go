@@ -226,6 +226,12 @@ func (s *system) checkNumbers(p *problems) {
 	positive(l.MaxConnections, "max-connections")
 	positive(l.MaxInFlight, "max-in-flight")
 	positive(l.MaxLargeBodies, "max-large-bodies")
+	if l.MaxLargeBodies.or(64<<20) < 4*m.MaxBytes.or(256<<10) {
+		p.add(max(l.MaxLargeBodies.Line, m.MaxBytes.Line), "max-large-bodies: must be at least four times max-bytes")
+	}
+	if l.MaxWait.Line > 0 && l.MaxWait.V == 0 {
+		p.add(l.MaxWait.Line, "max-wait: must be positive")
+	}
 	if l.MaxPerAddress.V < 0 {
 		p.add(l.MaxPerAddress.Line, "max-per-address: must not be negative")
 	}

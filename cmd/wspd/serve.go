@@ -141,14 +141,19 @@ func bounded(next http.Handler, limit int, environment string) http.Handler {
 func heard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
-		if r.Close && r.Header.Get("Expect") == "" { // else the client may be waiting to be told to send
+		if !r.Close || r.Header.Get("Expect") != "" { // with Expect the client may be waiting to be told to send
+			return
+		}
+		if http.NewResponseController(w).SetReadDeadline(time.Now().Add(heardTime)) == nil {
 			io.CopyN(io.Discard, r.Body, heardBytes) // an error ends the reading, and that is all
 		}
 	})
 }
 
-// heardBytes is what net/http reads after an answer when the connection is kept.
-const heardBytes = 256 << 10
+const (
+	heardBytes = 256 << 10       // what net/http reads after an answer when the connection is kept
+	heardTime  = 2 * time.Second // the answer waits no longer for a client that takes its time
+)
 
 // health answers on the admin listener.
 func health(v *certs.Verifier, stopping *atomic.Bool) http.Handler {

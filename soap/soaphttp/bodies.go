@@ -1,6 +1,7 @@
 package soaphttp
 
 import (
+	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,21 +43,22 @@ func newLargeBodies(total, limit int, readTimeout time.Duration) *largeBodies {
 
 // announced is told of headers and returns how long the body behind them may be.
 func (b *largeBodies) announced(header *fasthttp.RequestHeader, now time.Time) int {
+	b.done(header) // of a request that was dropped in silence
 	length := header.ContentLength()
 	if length > b.limit || length >= 0 && length <= smallBody || length == identityBody {
 		return b.limit // refused by its length, or small, or absent
 	}
+	room := memoryOf(length)
 	if length < 0 {
-		length = b.limit // in chunks: it may become that long
+		room = memoryOf(b.limit + len("\r\n")) // in chunks: it may become that long
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.release(header) // of a request that was dropped
-	if b.free < length {
+	if b.free < room {
 		b.expire(now)
 	}
-	entry := largeBody{room: length, until: now.Add(b.time)}
-	if b.free < length {
+	entry := largeBody{room: room, until: now.Add(b.time)}
+	if b.free < room {
 		entry.room, entry.refused = 0, true
 	}
 	b.free -= entry.room
@@ -67,6 +69,9 @@ func (b *largeBodies) announced(header *fasthttp.RequestHeader, now time.Time) i
 	}
 	return b.limit
 }
+
+// memoryOf is what fasthttp takes for so many bytes: the next power of two.
+func memoryOf(length int) int { return 1 << bits.Len(uint(length-1)) }
 
 // identityBody is how fasthttp says that neither length nor chunks are announced: no body.
 const identityBody = -2
@@ -82,6 +87,16 @@ func (b *largeBodies) read(header *fasthttp.RequestHeader) {
 		entry.until = time.Time{}
 		b.all[header] = entry
 	}
+}
+
+// refused reports whether there was no room for an announced body.
+func (b *largeBodies) refused(header *fasthttp.RequestHeader) bool {
+	if b.held.Load() == 0 {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all[header].refused
 }
 
 // done gives the room of a request back and reports whether there was none for it.

@@ -10,9 +10,9 @@
 //
 // Under more load than it can carry it refuses at once, with SOA-02002 and Retry-After: requests that would wait
 // too long for a processor, and large bodies beyond the memory that there is for them. So nobody waits
-// without bound, and its memory is at most, for each connection, what a goroutine, the headers and
-// a body of 16 KiB need, and MaxLargeBodies for all that is longer, besides what MaxInFlight messages cost
-// to be answered. Who is refused in the middle of a request is read on for a moment, so that the answer is not
+// without bound, and its memory is at most, for each connection, what a goroutine, the headers, a body of 16 KiB and
+// an answer that the peer does not take need, and MaxLargeBodies for all bodies that are longer, besides
+// what it costs to answer those that a processor or a source is at work on. Who is refused in the middle of a request is read on for a moment, so that the answer is not
 // lost in a reset of the connection.
 //
 // A Service that panics over one message answers it with a fault; the others go on.

@@ -25,11 +25,18 @@ const (
 // addresses alone.
 type listener struct {
 	net.Listener
-	perAddress int // zero: no bound
-	log        *slog.Logger
-	stop       <-chan struct{}
+	*admitted
+}
+
+// admitted are the connections of all listeners of a server.
+type admitted struct {
+	most, perAddress int           // perAddress zero: no bound
+	write            time.Duration // for one write
+	log              *slog.Logger
+	stop             <-chan struct{}
 
 	mu     sync.Mutex
+	open   int
 	counts map[netip.Addr]int
 	told   time.Time // of what is told once a minute
 }
@@ -62,7 +69,10 @@ func (l *listener) Accept() (net.Conn, error) {
 
 // passing reports whether an error of accept(2) is of this connection or this moment.
 func passing(err error) bool {
-	for _, one := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+	for _, one := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED,
+		// What accept(2) of Linux passes on from the network, to be tried again, and what a firewall says.
+		syscall.EPROTO, syscall.ENOPROTOOPT, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EHOSTUNREACH,
+		syscall.EOPNOTSUPP, syscall.EPERM} {
 		if errors.Is(err, one) {
 			return true
 		}
@@ -71,23 +81,29 @@ func passing(err error) bool {
 }
 
 // count returns c as one of its address, nil when there are as many as may be.
-func (l *listener) count(c net.Conn) net.Conn {
-	counted := &connection{Conn: c, listener: l}
-	if l.perAddress == 0 {
+func (a *admitted) count(c net.Conn) net.Conn {
+	counted := &connection{Conn: c, admitted: a}
+	if a.perAddress > 0 {
+		counted.address = network(c.RemoteAddr())
+	}
+	a.mu.Lock()
+	full, addressFull := a.open >= a.most, a.perAddress > 0 && a.counts[counted.address] >= a.perAddress
+	if !full && !addressFull {
+		a.open++
+		if a.perAddress > 0 {
+			a.counts[counted.address]++
+		}
+	}
+	a.mu.Unlock()
+	switch {
+	case full:
+		a.tell("there are as many connections as there may be", "limit", a.most)
+	case addressFull:
+		a.tell("an address has as many connections as it may", "limit", a.perAddress)
+	default:
 		return counted
 	}
-	counted.address = network(c.RemoteAddr())
-	l.mu.Lock()
-	full := l.counts[counted.address] >= l.perAddress
-	if !full {
-		l.counts[counted.address]++
-	}
-	l.mu.Unlock()
-	if full {
-		l.tell("an address has as many connections as it may", "limit", l.perAddress)
-		return nil
-	}
-	return counted
+	return nil
 }
 
 // network is what connections are counted by: an IPv4 address, and the /64 of an IPv6 address,
@@ -104,44 +120,71 @@ func network(a net.Addr) netip.Addr {
 	return address
 }
 
-func (l *listener) gone(address netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.counts[address]--; l.counts[address] <= 0 {
-		delete(l.counts, address)
+func (a *admitted) gone(address netip.Addr) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open--
+	if a.counts[address]--; a.counts[address] <= 0 {
+		delete(a.counts, address)
 	}
 }
 
 // tell logs, once a minute.
-func (l *listener) tell(what string, about ...any) {
-	l.mu.Lock()
+func (a *admitted) tell(what string, about ...any) {
+	a.mu.Lock()
 	now := time.Now()
-	again := now.Sub(l.told) >= time.Minute
+	again := now.Sub(a.told) >= time.Minute
 	if again {
-		l.told = now
+		a.told = now
 	}
-	l.mu.Unlock()
+	a.mu.Unlock()
 	if again {
-		l.log.Warn(what, about...)
+		a.log.Warn(what, about...)
 	}
 }
 
 // A connection of a listener. Close may be called more than once.
 type connection struct {
 	net.Conn
-	listener *listener
-	address  netip.Addr
-	unread   atomic.Bool // an answer is written while the peer may still be sending
-	closed   atomic.Bool
+	*admitted
+	address netip.Addr
+	begun   bool        // bytes of a request were read, and no answer was written since; of one goroutine
+	unread  atomic.Bool // an answer is written while the peer may still be sending
+	closed  atomic.Bool
 }
+
+// Read reads. An end within a request is told as what it is: fasthttp takes io.EOF for an orderly end
+// at some places within a request, and would neither answer nor tell of it.
+func (c *connection) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 {
+		c.begun = true
+	}
+	if err == io.EOF && c.begun {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Write writes within its own time. fasthttp sets a time for usual answers alone, and leaves it when it has
+// passed: what is written later, "100 Continue" or what is wrong with a request, would never leave.
+func (c *connection) Write(b []byte) (int, error) {
+	c.begun = false
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.write)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// SetReadDeadline bounds the writing as well: TLS writes while it reads (handshake, KeyUpdate), and would
+// wait for ever for a peer that takes nothing.
+func (c *connection) SetReadDeadline(t time.Time) error { return c.Conn.SetDeadline(t) }
 
 func (c *connection) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
-	if c.listener.perAddress > 0 {
-		defer c.listener.gone(c.address)
-	}
+	defer c.gone(c.address)
 	// Errors end the wait sooner, and nothing else depends on them.
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if c.unread.Load() && ok && half.CloseWrite() == nil && c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {

@@ -2,6 +2,7 @@ package soaphttp
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A scripted listener gives errors, then connections, then net.ErrClosed.
@@ -47,8 +49,8 @@ func at(address string) *from {
 }
 
 func newListener(inner net.Listener, perAddress int) *listener {
-	return &listener{Listener: inner, perAddress: perAddress, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		stop: make(chan struct{}), counts: map[netip.Addr]int{}}
+	return &listener{inner, &admitted{most: 5, perAddress: perAddress, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		stop: make(chan struct{}), counts: map[netip.Addr]int{}}}
 }
 
 func accept(code syscall.Errno) error {
@@ -108,6 +110,37 @@ func TestPerAddress(t *testing.T) {
 	}
 }
 
+// TestMostConnections: those of all listeners count together.
+func TestMostConnections(t *testing.T) {
+	var all []*from
+	var conns []net.Conn
+	for i := range 6 {
+		c := at(fmt.Sprintf("192.0.2.%d:1", i+1))
+		all, conns = append(all, c), append(conns, c)
+	}
+	first := newListener(&scripted{conns: conns[:3]}, 0)
+	second := &listener{&scripted{conns: conns[3:]}, first.admitted}
+	for range 3 {
+		if _, err := first.Accept(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var last net.Conn
+	for range 2 {
+		var err error
+		if last, err = second.Accept(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := second.Accept(); !errors.Is(err, net.ErrClosed) || all[5].closed != 1 {
+		t.Errorf("a sixth connection of five: %v", err)
+	}
+	last.Close()
+	if first.open != 4 {
+		t.Errorf("%d open", first.open)
+	}
+}
+
 func TestNetwork(t *testing.T) {
 	for address, want := range map[string]string{
 		"192.0.2.7:1":             "192.0.2.7",
@@ -119,5 +152,20 @@ func TestNetwork(t *testing.T) {
 		if got := network(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))); got.String() != want {
 			t.Errorf("%s counts as %s, want %s", address, got, want)
 		}
+	}
+}
+
+// TestReadingBoundsWriting: what TLS writes while it reads, to a peer that takes nothing, ends with
+// the time for reading (a client that asks for key updates without end held a connection for ever).
+func TestReadingBoundsWriting(t *testing.T) {
+	inner, peer := net.Pipe()
+	defer peer.Close()
+	c := newListener(nil, 0).count(inner)
+	defer c.Close()
+	if err := c.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inner.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%v", err)
 	}
 }

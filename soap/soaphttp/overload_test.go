@@ -108,11 +108,11 @@ func TestLargeBodyWhileAnswered(t *testing.T) {
 			<-leave
 		}
 		return http.StatusOK, append(dst, "done"...), ""
-	}, func(c *soaphttp.Config) { c.MaxBody, c.MaxLargeBodies = 64<<10, 100<<10 })
+	}, func(c *soaphttp.Config) { c.MaxBody, c.MaxLargeBodies = 100<<10, 128<<10 })
 	held := make(chan string, 1)
-	go func() { held <- quietPost(r.url, strings.Repeat("x", 64<<10)) }()
+	go func() { held <- quietPost(r.url, strings.Repeat("x", 100<<10)) }()
 	<-entered
-	if got := r.ask(t, post(strings.Repeat("y", 64<<10), xmlType), 1)[0]; got.StatusCode != 503 {
+	if got := r.ask(t, post(strings.Repeat("y", 100<<10), xmlType), 1)[0]; got.StatusCode != 503 {
 		t.Errorf("a second large body: %d", got.StatusCode)
 	}
 	chunks := "POST " + path + " HTTP/1.1\r\nHost: x\r\n" + xmlType + "\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n<a>\r\n0\r\n\r\n"
@@ -123,7 +123,7 @@ func TestLargeBodyWhileAnswered(t *testing.T) {
 	if got := <-held; got != "200 done" {
 		t.Error(got)
 	}
-	if got := r.ask(t, post(strings.Repeat("y", 64<<10), xmlType), 1)[0]; got.StatusCode != 200 {
+	if got := r.ask(t, post(strings.Repeat("y", 100<<10), xmlType), 1)[0]; got.StatusCode != 200 {
 		t.Errorf("after the first is answered: %d", got.StatusCode)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -65,9 +66,9 @@ type Config struct {
 	// that announce them to their answers; requests beyond are told to try later. Zero
 	// means 64 MiB.
 	MaxLargeBodies int
-	// MaxConnections bounds open connections; zero means 65536. MaxPerAddress bounds
-	// those of one IPv4 address or one IPv6 network of 64 bits, the others are closed at once;
-	// zero means no bound.
+	// MaxConnections bounds open connections of all listeners; zero means 65536. MaxPerAddress
+	// bounds those of one IPv4 address or one IPv6 network of 64 bits; zero means no bound. What is
+	// beyond is closed at once.
 	MaxConnections, MaxPerAddress int
 	// MaxWait bounds the time that a request waits for a processor, as it is foreseen from what those
 	// before it waited: who would wait longer is told at once to try later. 64 requests for each processor
@@ -94,6 +95,7 @@ type Server struct {
 	documents map[string]*Document
 	admission *admission
 	bodies    *largeBodies
+	admitted  *admitted
 	date      dateHeader
 	http      fasthttp.Server
 	buffers   sync.Pool
@@ -122,6 +124,9 @@ func New(config Config) (*Server, error) {
 	fill(&config.MaxConnections, 1<<16)
 	fill(&config.MaxInFlight, 4096)
 	fill(&config.MaxLargeBodies, 64<<20)
+	if least := memoryOf(config.MaxBody + len("\r\n")); config.MaxLargeBodies < least && config.MaxBody > smallBody {
+		return nil, fmt.Errorf("soaphttp: MaxLargeBodies of %d has no room for one body of %d, which may take %d", config.MaxLargeBodies, config.MaxBody, least)
+	}
 	fillTime(&config.MaxWait, 500*time.Millisecond)
 	fillTime(&config.ReadTimeout, 10*time.Second)
 	fillTime(&config.WriteTimeout, 10*time.Second)
@@ -141,17 +146,19 @@ func New(config Config) (*Server, error) {
 	for i := range config.Documents {
 		s.documents[config.Documents[i].Path] = &config.Documents[i]
 	}
+	s.admitted = &admitted{most: config.MaxConnections, perAddress: config.MaxPerAddress, write: config.WriteTimeout,
+		log: config.Log, stop: s.stop, counts: map[netip.Addr]int{}}
 	s.buffers.New = func() any { b := make([]byte, 0, 16<<10); return &b }
 	s.http = fasthttp.Server{
 		Handler:               s.handle,
 		ErrorHandler:          s.badRequest,
 		HeaderReceived:        s.announced,
+		ExpectHandler:         s.expected,
 		NoDefaultServerHeader: true,
 		NoDefaultDate:         config.Now != nil, // then dateHeader writes it
 		NoDefaultContentType:  true,
 		ReadBufferSize:        config.MaxHeader,
 		ReadTimeout:           config.ReadTimeout,
-		WriteTimeout:          config.WriteTimeout,
 		IdleTimeout:           config.IdleTimeout,
 		MaxRequestBodySize:    config.MaxBody,
 		Concurrency:           config.MaxConnections,
@@ -169,7 +176,7 @@ func New(config Config) (*Server, error) {
 // Serve accepts connections from l until Shutdown. Several listeners may be served at
 // once.
 func (s *Server) Serve(l net.Listener) error {
-	return s.http.Serve(&listener{Listener: l, perAddress: s.config.MaxPerAddress, log: s.config.Log, stop: s.stop, counts: map[netip.Addr]int{}})
+	return s.http.Serve(&listener{Listener: l, admitted: s.admitted})
 }
 
 // Shutdown stops accepting, lets every request that has begun be answered, closes
@@ -187,9 +194,40 @@ func (s *Server) announced(header *fasthttp.RequestHeader) fasthttp.RequestConfi
 	return fasthttp.RequestConfig{MaxRequestBodySize: s.bodies.announced(header, time.Now())}
 }
 
+// expected answers who asks before it sends a body (RFC 9110 section 10.1.1): a body that would be
+// refused is not invited.
+func (s *Server) expected(ctx *fasthttp.RequestCtx) int {
+	header := &ctx.Request.Header
+	long := header.ContentLength() > s.config.MaxBody
+	if !long && !(s.bodies.refused(header) && header.ContentLength() > smallBody) {
+		return http.StatusContinue
+	}
+	s.bodies.done(header)
+	s.turnAway(ctx)
+	if long {
+		s.fault(ctx, http.StatusRequestEntityTooLarge, soap.Fault{Code: soap.FaultClient, SOA: soap.SOAMalformed})
+	} else {
+		s.busy(ctx)
+	}
+	return ctx.Response.StatusCode()
+}
+
+// turnAway prepares an answer that is the last one of its connection, and that is given while the
+// peer may still be sending.
+func (s *Server) turnAway(ctx *fasthttp.RequestCtx) {
+	s.date.write(&ctx.Response.Header)
+	ctx.SetConnectionClose()
+	if c, ok := ctx.Conn().(*connection); ok {
+		c.unread.Store(true)
+	}
+}
+
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	s.bodies.read(&ctx.Request.Header)
-	defer s.bodies.done(&ctx.Request.Header)
+	defer func() {
+		ctx.Request.ResetBody() // before the answer is written, which may take as long as the peer likes
+		s.bodies.done(&ctx.Request.Header)
+	}()
 	s.date.write(&ctx.Response.Header)
 	endpoint := s.endpoints[string(ctx.Path())]
 	switch {
@@ -334,11 +372,7 @@ func (s *Server) write(ctx *fasthttp.RequestCtx, status int, fault soap.Fault) {
 
 // badRequest answers what fasthttp could not read as a request.
 func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
-	s.date.write(&ctx.Response.Header)
-	ctx.SetConnectionClose()
-	if c, ok := ctx.Conn().(*connection); ok {
-		c.unread.Store(true)
-	}
+	s.turnAway(ctx)
 	if s.bodies.done(&ctx.Request.Header) && errors.Is(err, fasthttp.ErrBodyTooLarge) {
 		s.busy(ctx)
 		return

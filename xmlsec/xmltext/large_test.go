@@ -6,6 +6,21 @@ import (
 	"testing"
 )
 
+// TestGarbageIsCheap: a long text that is refused at its second byte costs no room for nodes that
+// it might have had.
+func TestGarbageIsCheap(t *testing.T) {
+	text := []byte(strings.Repeat("<", 200<<10))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := Parse(text, DefaultLimits()); err == nil {
+		t.Fatal("parsed")
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 64<<10 {
+		t.Errorf("%d bytes from the heap", took)
+	}
+}
+
 // TestLargeTextIsRoomy: the nodes of a long text are not copied again and again as their
 // number grows: a document of 24000 elements takes little more than its own size from the heap.
 func TestLargeTextIsRoomy(t *testing.T) {

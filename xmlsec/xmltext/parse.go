@@ -9,9 +9,6 @@ import (
 // binds.
 const builtin = "xml" + "xmlns" + NamespaceXML + NamespaceXMLNS
 
-// largeText is the length from which the room for nodes is made at once.
-const largeText = 64 << 10
-
 // Parse reads text. On error the document is nil and the error a *SyntaxError. The
 // document aliases text.
 func Parse(text []byte, limits Limits) (*Document, error) {
@@ -25,11 +22,6 @@ func Parse(text []byte, limits Limits) (*Document, error) {
 	p.limits.Namespaces = min(limits.Namespaces, 1024)
 	p.limits.NameLength = min(limits.NameLength, 1<<16-1)
 	d.reset(text)
-	if len(text) > largeText {
-		// Each element has one or two of these, and a text between. Documents of such texts are not kept for the
-		// next one: the room would be made by copying it over and over.
-		d.tokens = slices.Grow(d.tokens, max(0, min(limits.Nodes, 1+bytes.Count(text, []byte{'<'}))))
-	}
 	if !p.document() {
 		d.text = text[:0:0]
 		if d.text == nil {
@@ -203,6 +195,9 @@ func (p *parser) pseudoAttribute(i int) (name, value []byte, next int) {
 	return text[i:j], text[k+1 : k+1+end], k + 1 + end + 1
 }
 
+// manyTokens is the number of nodes from which on their room is made fourfold.
+const manyTokens = 1024
+
 // add appends a token of the innermost open element and returns its index.
 func (p *parser) add(t Token) (int32, bool) {
 	d := p.d
@@ -215,6 +210,11 @@ func (p *parser) add(t Token) (int32, bool) {
 	}
 	i := int32(len(d.tokens))
 	t.Next = i + 1
+	if int(i) == cap(d.tokens) && i >= manyTokens {
+		// append would add a quarter, and copy a large document over and over. So much room is made only
+		// for as many nodes as were read.
+		d.tokens = slices.Grow(d.tokens, min(3*int(i), p.limits.Nodes-int(i)))
+	}
 	d.tokens = append(d.tokens, t)
 	return i, true
 }
