@@ -69,7 +69,7 @@ type admission struct {
 func newAdmission(tb testing.TB, holder, signer *testpki.Leaf) *admission {
 	tb.Helper()
 	pki := testpki.Load()
-	f := handler(tb, signer, unsynced, nil)
+	f := handler(tb, signer, written, nil)
 	out, err := answer(f, f.Message(tb, ststest.Query{Identity: &pki.AliceEID, Holder: holder}), nil)
 	fatal(tb, err)
 	n := find(tb, parse(tb, out).Root(), saml.NamespaceAssertion, "Assertion")

@@ -39,7 +39,7 @@
 // network would have left them. Handler, floor and keys take short turns, and no
 // collection of garbage falls into one; handler and the naive paths then take long turns, in
 // which each pays for its own garbage. The HTTP layer is in none of them and has a row
-// of its own among the steps.
+// of its own among the steps. The steps (BenchmarkStage) are timed alone and overlap: they cannot be added.
 //
 // The journal of the handler is durable and writes every record to a real file before
 // the answer leaves, but the file does not wait for the disk: fsync costs what the

@@ -158,7 +158,7 @@ func BenchmarkGrowthRegistry(b *testing.B) {
 	pki := testpki.Load()
 	people := newPeople(b)
 	messages := people.messages(b, len(people.leaves))
-	g := &growth{title: "Registry: persons with one fact each", first: "persons", extra: []string{"import, s", "file, MB", "open, ms"},
+	g := &growth{title: "Registry: persons with one fact each", first: "persons", extra: []string{"import, elapsed s", "file, MB", "open, elapsed ms"},
 		roads: []road{{"kept", steadily}, {"looked-up", slowly}}}
 	for _, n := range choose([]int{1_000, 10_000, 100_000, 1_000_000}, []int{100, 1_000, 10_000}) {
 		path := filepath.Join(b.TempDir(), "registry.db")

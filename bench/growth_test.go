@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -112,7 +113,7 @@ func (r road) unit() string {
 // A fit says how fast a cost grows with the size.
 type fit struct {
 	whole   float64 // exponent of the cost of a request
-	growing float64 // exponent of what is added to the cost of the smallest; NaN where nothing is
+	growing float64 // exponent of what is added to the cost of the smallest; NaN where fewer than two sizes cost more
 	most    float64 // largest cost by the cost of the smallest size
 }
 
@@ -178,11 +179,38 @@ func (f fit) text(steady float64) string {
 	if steady > 0 {
 		return fmt.Sprintf("exponent %.3f, the most expensive %.2f × the smallest: flat %s", f.whole, f.most, mark(f.whole <= steady))
 	}
-	added := "–"
-	if !math.IsNaN(f.growing) {
-		added = fmt.Sprintf("%.2f", f.growing)
+	if math.IsNaN(f.growing) {
+		return fmt.Sprintf("exponent %.2f, hardly anything is added: not decided, measure longer or larger sizes", f.whole)
 	}
-	return fmt.Sprintf("exponent %.2f, of what is added %s: at most linear %s", f.whole, added, mark(math.IsNaN(f.growing) || f.growing <= linearly))
+	return fmt.Sprintf("exponent %.2f, of what is added %.2f: at most linear %s", f.whole, f.growing, mark(f.growing <= linearly))
+}
+
+// TestFit: only a slope that was found passes, of the whole and of what is added.
+func TestFit(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		name   string
+		fit    fit
+		steady float64
+		passes bool
+	}{
+		{"linear", fit{whole: 0.6, growing: 1.05}, 0, true},
+		{"square", fit{whole: 1.3, growing: 2}, 0, false},
+		{"nothing added", fit{whole: 0, growing: nan}, 0, false},
+		{"nothing measured", fit{whole: nan, growing: nan}, 0, false},
+		{"flat", fit{whole: 0.01, growing: nan}, steadily, true},
+		{"not flat", fit{whole: 0.2, growing: 1}, steadily, false},
+		{"flat, nothing measured", fit{whole: nan, growing: nan}, steadily, false},
+	} {
+		if text := c.fit.text(c.steady); strings.Contains(text, mark(true)) != c.passes {
+			t.Errorf("%s: %s", c.name, text)
+		}
+	}
+	// What costs no more at any larger size has no slope of what is added.
+	same := &growth{sizes: []*sized{{size: 1, times: []times{{100}}}, {size: 10, times: []times{{100}}}, {size: 100, times: []times{{90}}}}}
+	if got := same.fit(0); !math.IsNaN(got.growing) {
+		t.Errorf("nothing is added, with the exponent %g", got.growing)
+	}
 }
 
 // thousands writes a number with its digits in groups of three.

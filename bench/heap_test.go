@@ -14,7 +14,7 @@ func TestAllocations(t *testing.T) {
 	messages := &store{}
 	for _, c := range cells() {
 		t.Run(c.String(), func(t *testing.T) {
-			r := newRace(t, c, unsynced, messages, 112)
+			r := newRace(t, c, written, messages, 112)
 			handler, keys := r.heap(100, r.answer), r.heap(100, r.theKeys)
 			t.Logf("%.1f allocations, %.1f of them in crypto, %.0f octets", handler.allocations, keys.allocations, handler.bytes)
 			if handler.allocations > c.allocations {

@@ -22,7 +22,7 @@ func TestNaiveAnswers(t *testing.T) {
 			signer := c.sts.sts(pki)
 			naive, err := newNaiveService(pki, signer, naiveValues())
 			fatal(t, err)
-			ours, err := answer(handler(t, signer, unsynced, nil), message, nil)
+			ours, err := answer(handler(t, signer, written, nil), message, nil)
 			fatal(t, err)
 			want := verified(t, ours, signer)
 			for name, path := range map[string]func([]byte) ([]byte, error){"naive": naive.answer, "validated": naive.answerValidated} {
@@ -73,7 +73,7 @@ func TestNaiveRefuses(t *testing.T) {
 	message := (&store{}).sealed(t, p256, 1)[0]
 	naive, err := newNaiveService(pki, &pki.STSP256, naiveValues())
 	fatal(t, err)
-	service := handler(t, &pki.STSP256, unsynced, nil)
+	service := handler(t, &pki.STSP256, written, nil)
 	d := parse(t, message)
 	security := find(t, d.Root(), xmlsec.NamespaceWSSE, "Security")
 	parts := []xmltext.Node{

@@ -11,7 +11,7 @@ func BenchmarkRatio(b *testing.B) {
 	messages := &store{}
 	for _, c := range cells() {
 		b.Run(c.String(), func(b *testing.B) {
-			r := newRace(b, c, unsynced, messages, many)
+			r := newRace(b, c, written, messages, many)
 			for b.Loop() {
 				r.round()
 			}

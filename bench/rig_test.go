@@ -19,6 +19,7 @@ import (
 	"sceau/attrs/registry"
 	"sceau/audit"
 	"sceau/audit/metrics"
+	"sceau/bench/peers/unsynced"
 	"sceau/certs"
 	"sceau/internal/testpki"
 	"sceau/policy"
@@ -81,10 +82,21 @@ func fatal(tb testing.TB, err error) {
 	}
 }
 
+// A journalKind says how the audit journal of a handler keeps its records.
+type journalKind string
+
+const (
+	// written is durable as far as the journal knows; the file does not wait for the
+	// disk.
+	written journalKind = "written"
+	synced  journalKind = "fsync"
+	relaxed journalKind = "relaxed 1s"
+)
+
 // A service says what a handler is made of. Only signer is needed; what is left out is as it is in the ratios.
 type service struct {
 	signer    *testpki.Leaf
-	journal   journalKind        // empty: unsynced
+	journal   journalKind        // empty: written
 	catalogue *attrs.Catalogue   // nil: attrs.EHealth
 	rules     []byte             // a rule file; nil: testdata/policy.yaml
 	registry  *registry.Registry // nil: one that holds facts
@@ -172,8 +184,8 @@ func (s *service) record(tb testing.TB) (*audit.Journal, string) {
 	config := audit.Config{Dir: tb.TempDir(), Observers: []audit.Observer{observer}, Now: testpki.Now,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	switch s.journal {
-	case "", unsynced:
-		config.FileSystem = patientDir(config.Dir)
+	case "", written:
+		config.FileSystem = unsynced.Dir(config.Dir)
 	case relaxed:
 		config.Durability = audit.Relaxed(time.Second)
 	}

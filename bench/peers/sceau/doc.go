@@ -17,6 +17,6 @@
 //   - replay detection is asked and remembers, but takes every message for another
 //     one (repeat.go), so that one message can be answered many times;
 //   - the journal writes every record to a real file before the answer leaves, but its file
-//     does not wait for the disk (journal.go): fsync costs no CPU, and its waiting would disturb
-//     the turns of the others.
+//     does not wait for the disk (package unsynced): the waiting would disturb the turns of the
+//     others. It saves CPU, too, which README.md tells.
 package main

@@ -18,6 +18,7 @@ import (
 	"sceau/attrs/registry"
 	"sceau/audit"
 	"sceau/audit/metrics"
+	"sceau/bench/peers/unsynced"
 	"sceau/certs"
 	"sceau/certs/openssl"
 	"sceau/policy"
@@ -180,7 +181,7 @@ func (s *service) trail(config *sts.Config) error {
 		return err
 	}
 	s.journal, err = audit.Open(audit.Config{
-		Dir: dir, FileSystem: patientDir(dir), Observers: []audit.Observer{observer}, Logger: s.quiet, Now: s.now,
+		Dir: dir, FileSystem: unsynced.Dir(dir), Observers: []audit.Observer{observer}, Logger: s.quiet, Now: s.now,
 	})
 	config.Journal = s.journal
 	return err
