@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sceau/bench/load/measure"
+	"sceau/bench/load/message"
 )
 
 // The closed sets of words of a scenario.
@@ -76,7 +77,9 @@ func (s *scenario) check(document place, p *problems) {
 		c.require(s.Target.Name != s.Against.Name, at("against"), "against: both targets are called %q: give them names", s.Target.Name)
 	}
 	c.consumers(s)
+	c.wire(s)
 	c.mix(s)
+	c.require(s.Pad <= message.MaxPad, at("pad"), "pad: more than %d bytes", message.MaxPad)
 	c.word(s.Sign, []string{signLive, signAhead}, at("sign"))
 	c.require(s.Verify >= 0 && s.Verify <= 1, at("verify"), "verify: %v is not between 0 and 1", s.Verify)
 	c.between(s.Connections, 1, maxConnections, at("connections"))
@@ -85,6 +88,10 @@ func (s *scenario) check(document place, p *problems) {
 	c.between(s.Cold, 0, maxConsumers*10, at("cold-certificates"))
 	c.require(s.Timeout > 0 && time.Duration(s.Timeout) <= 10*time.Minute, at("timeout"), "timeout: not between 0 and 10m")
 	c.require(time.Duration(s.Lifetime) >= time.Second && time.Duration(s.Lifetime) <= maxPhase, at("lifetime"), "lifetime: not between 1s and 24h")
+	for _, t := range s.targets() {
+		c.require(t.Start == nil || time.Duration(s.Lifetime) <= aheadLifetime, at("lifetime"),
+			"lifetime: stsd, which is started, refuses messages that are valid for longer than %v", aheadLifetime)
+	}
 	c.require(s.Clock == nil || s.Sign == signAhead, at("clock"), "clock: only with sign: ahead; live messages are made at the time of the machine")
 	c.require(len(s.Phases) > 0, at("phases"), "phases: there are none")
 	searched := false

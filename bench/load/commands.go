@@ -44,7 +44,13 @@ func scenarioCommand() *cobra.Command {
 		Args:  usageArgs(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(&cobra.Command{
+	var sets []string
+	check := &cobra.Command{
+		Use: "check SCENARIO", Short: "Say everything that is wrong with a scenario, or print it with its defaults", Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return checkScenario(cmd, args[0], sets) },
+	}
+	check.Flags().StringArrayVar(&sets, "set", nil, "change the scenario: `KEY=VALUE`; may be repeated")
+	c.AddCommand(check, &cobra.Command{
 		Use: "list", Short: "Name the examples", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return listExamples(cmd) },
 	}, &cobra.Command{
@@ -58,24 +64,23 @@ func scenarioCommand() *cobra.Command {
 			return err
 		},
 	}, &cobra.Command{
-		Use: "check SCENARIO", Short: "Say everything that is wrong with a scenario, or print it with its defaults", Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := loadScenario(args[0], nil)
-			if err != nil {
-				return err
-			}
-			text, err := s.text()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), text)
-			return err
-		},
-	}, &cobra.Command{
 		Use: "expectations", Short: "List what a phase may expect", Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return listExpectations(cmd) },
 	})
 	return c
+}
+
+func checkScenario(cmd *cobra.Command, name string, sets []string) error {
+	s, err := loadScenario(name, sets)
+	if err != nil {
+		return err
+	}
+	text, err := s.text()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+	return err
 }
 
 func listExamples(cmd *cobra.Command) error {

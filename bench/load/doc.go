@@ -14,7 +14,7 @@
 // Exit statuses:
 //
 //	0  all holds
-//	1  a wrong answer, a broken expectation, a server that failed, or an interrupted run
+//	1  a wrong answer, a lost message, a broken expectation, a server that failed, or an interrupted run
 //	2  a wrong command line or scenario
 //	3  the generator was the bottleneck in a phase that forbids it: its figures say nothing
 package main

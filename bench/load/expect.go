@@ -56,14 +56,15 @@ var expectations = []expectation{
 	{"served-of-saturation", number, loads, "served ≥ %s × saturation", servedOfSaturation, true},
 	{"served", number, loads, "served ≥ %s/s", served, true},
 	{"busy-share", number, loads, "answered busy ≤ %s of offered", busyShare, false},
-	{"error-share", number, loads, "without an answer ≤ %s of offered", errorShare, false},
+	{keyErrorShare, number, loads, "without an answer ≤ %s of offered", errorShare, false},
+	{"refusal-p99", period, loads, "refused within %s (p99 of service)", refusalP99, false},
 	{"idle-kept", number, loads, "idle connections that stay open ≥ %s", idleKept, true},
 	{"rss-max", size, loads, "server's memory ≤ %s", rssMax, false},
 	{"saturation", number, []string{kindSearch}, "saturation ≥ %s/s", saturation, true},
 	{"served-ratio", number, pairs, "served, A by B ≥ %s", ratio(func(r measure.Ratios) float64 { return r.Served }), true},
 	{"p50-ratio", number, pairs, "p50, A by B ≤ %s", ratio(func(r measure.Ratios) float64 { return r.P50 }), false},
 	{"p99-ratio", number, pairs, "p99, A by B ≤ %s", ratio(func(r measure.Ratios) float64 { return r.P99 }), false},
-	{"cpu-ratio", number, pairs, "CPU a serve, A by B ≤ %s", ratio(func(r measure.Ratios) float64 { return r.PerServe }), false},
+	{"cpu-ratio", number, pairs, "CPU a serve, A by B ≤ %s", costRatio, false},
 	{"generator-unlimited", affirmed, []string{kindRun, kindAt, kindSearch, kindPair}, whatUnlimited, nil, false},
 }
 
@@ -72,7 +73,11 @@ const (
 	whatUnlimited = "the generator is not the bottleneck"
 	whatWrong     = "no wrong answer"
 	whatAnswered  = "the server answers"
+	whatLost      = "no message is lost"
 )
+
+// keyErrorShare allows messages to be lost, which otherwise breaks a phase.
+const keyErrorShare = "error-share"
 
 func findExpectation(key string) *expectation {
 	i := slices.IndexFunc(expectations, func(e expectation) bool { return e.key == key })
@@ -120,6 +125,9 @@ func parseBytes(text string) (float64, error) {
 func (c *phase) judge(f facts) []measure.Judgement {
 	runs := f.runs()
 	list := []measure.Judgement{wrongAnswers(c.Name, runs), answered(c.Name, runs)}
+	if _, allowed := c.Expect[keyErrorShare]; !allowed && f.search == nil { // a search goes where messages are lost
+		list = append(list, c.lost(runs))
+	}
 	for _, e := range expectations {
 		text, asked := c.Expect[e.key]
 		if !asked {
@@ -174,6 +182,24 @@ func answered(phase string, runs []measure.Run) measure.Judgement {
 	}
 	return measure.Judgement{Phase: phase, What: whatAnswered, Holds: right > 0, Failed: right == 0,
 		Found: fmt.Sprintf("%d right answers to %d messages", right, offered)}
+}
+
+// lost holds when every message had an answer. Far beyond saturation those that no connection was free
+// for are not counted: the queue before the connections is the clients'.
+func (c *phase) lost(runs []measure.Run) measure.Judgement {
+	clients := c.Kind == kindAt && c.Factor > 1
+	var failed, timedOut, unsent uint64
+	for _, r := range runs {
+		failed += r.Classes[measure.Failed]
+		timedOut += r.Classes[measure.TimedOut]
+		unsent += r.Classes[measure.Unsent]
+	}
+	n, what := failed+timedOut+unsent, whatLost
+	if clients {
+		n, what = failed+timedOut, whatLost+" that was sent"
+	}
+	return measure.Judgement{Phase: c.Name, What: what, Holds: n == 0, Failed: n > 0,
+		Found: fmt.Sprintf("%d failed, %d timed out, %d never sent", failed, timedOut, unsent)}
 }
 
 // limitation says why the generator was the bottleneck, and whether it was not. A search that it

@@ -13,8 +13,12 @@ import (
 // measured that they could be of.
 
 func p99OfMeanService(f facts) (float64, string) {
-	mean, p99 := f.run.Service.Mean(), f.run.Latency.Quantile(.99)
-	if mean == 0 || p99 == 0 {
+	mean := f.run.Service.Mean()
+	p99, why := withLost(f.run, .99)
+	if why != "" {
+		return nothing(why)
+	}
+	if mean == 0 {
 		return nothing("no right answer was timed")
 	}
 	times := p99.Seconds() / mean.Seconds()
@@ -22,18 +26,30 @@ func p99OfMeanService(f facts) (float64, string) {
 }
 
 func p99(f facts) (float64, string) {
-	d := f.run.Latency.Quantile(.99)
-	if d == 0 {
-		return nothing("no right answer was timed")
+	d, why := withLost(f.run, .99)
+	if why != "" {
+		return nothing(why)
 	}
 	return d.Seconds(), short(d)
 }
 
-// maxWait is the longest that anybody waited, for whatever answer; who had none when time was
-// out waited at least that long, and so without a bound.
+// withLost is a percentile of latency among right answers and lost messages, which are ranked as if they
+// waited for ever; why says why there is none.
+func withLost(r *measure.Run, q float64) (d time.Duration, why string) {
+	right, lost := float64(r.Latency.Count()), float64(r.Lost())
+	if right == 0 {
+		return 0, "no right answer was timed"
+	}
+	if q *= (right + lost) / right; q > 1 {
+		return 0, fmt.Sprintf("no answer: %d messages had none", r.Lost())
+	}
+	return r.Latency.Quantile(q), ""
+}
+
+// maxWait is the longest that anybody waited, for whatever answer; who had none waited without a bound.
 func maxWait(f facts) (float64, string) {
-	if n := f.run.Classes[measure.TimedOut] + f.run.Classes[measure.Unsent]; n > 0 {
-		return nothing(fmt.Sprintf("%d had no answer when their time was out", n))
+	if n := f.run.Lost(); n > 0 {
+		return nothing(fmt.Sprintf("%d had no answer", n))
 	}
 	d := max(f.run.Latency.Max(), f.run.Refusal.Max())
 	if d == 0 {
@@ -45,8 +61,8 @@ func maxWait(f facts) (float64, string) {
 // answeredWithin is the longest from the sending of a message to its right answer. Messages that no
 // connection was free for are not of it: the queue before the connections is the clients'.
 func answeredWithin(f facts) (float64, string) {
-	if n := f.run.Classes[measure.TimedOut]; n > 0 {
-		return nothing(fmt.Sprintf("%d had no answer when their time was out", n))
+	if n := f.run.Classes[measure.TimedOut] + f.run.Classes[measure.Failed]; n > 0 {
+		return nothing(fmt.Sprintf("%d had no answer", n))
 	}
 	d := f.run.Service.Max()
 	if d == 0 {
@@ -72,8 +88,16 @@ func busyShare(f facts) (float64, string) {
 }
 
 func errorShare(f facts) (float64, string) {
-	c := f.run.Classes
-	return share(c[measure.Failed]+c[measure.TimedOut]+c[measure.Unsent], f.run.Offered)
+	return share(f.run.Lost(), f.run.Offered)
+}
+
+// refusalP99 is how fast the server says no.
+func refusalP99(f facts) (float64, string) {
+	if f.run.RefusalService.Count() == 0 {
+		return nothing("nobody was refused")
+	}
+	d := f.run.RefusalService.Quantile(.99)
+	return d.Seconds(), short(d)
 }
 
 func share(n, of uint64) (float64, string) {
@@ -85,7 +109,7 @@ func share(n, of uint64) (float64, string) {
 }
 
 func idleKept(f facts) (float64, string) {
-	return float64(f.run.Idle), fmt.Sprintf("%d at the end", f.run.Idle)
+	return float64(f.run.Idle), fmt.Sprintf("%d of %d at the end", f.run.Idle, f.run.IdleAsked)
 }
 
 func rssMax(f facts) (float64, string) {
@@ -109,8 +133,24 @@ func ratio(of func(measure.Ratios) float64) func(facts) (float64, string) {
 		if r <= 0 {
 			return nothing("not measured")
 		}
-		return r, fmt.Sprintf("median %s of %d rounds", figure(r), len(f.pair.Ratios))
+		least, greatest := math.Inf(1), 0.0
+		for _, round := range f.pair.Ratios {
+			if v := of(round); v > 0 {
+				least, greatest = min(least, v), max(greatest, v)
+			}
+		}
+		return r, fmt.Sprintf("median %s of %d rounds, from %s to %s", figure(r), len(f.pair.Ratios), figure(least), figure(greatest))
 	}
+}
+
+// costRatio is that of CPU by right answers, where no other answers cost as well.
+func costRatio(f facts) (float64, string) {
+	for _, r := range f.runs() {
+		if len(r.Kinds) > 1 || r.Classes[measure.Busy] > 0 {
+			return nothing("refusals, or other kinds of messages, cost CPU as well")
+		}
+	}
+	return ratio(func(r measure.Ratios) float64 { return r.PerServe })(f)
 }
 
 func nothing(why string) (float64, string) { return math.NaN(), why }

@@ -26,14 +26,39 @@ func outFolder(dir string) (string, error) {
 	return filepath.Abs(dir)
 }
 
-// writeFile writes a report to a file by one of report's writers.
+// writable says before a run whether its report can be written to a path after it: whether a file can be made in its folder, and
+// what is there already can be replaced.
+func writable(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return usage("%s is there, and no file that could be replaced", path)
+	}
+	file, err := besides(path)
+	if err == nil {
+		err = errors.Join(file.Close(), os.Remove(file.Name()))
+	}
+	if err != nil {
+		return usage("%s cannot be written: %w", path, err)
+	}
+	return nil
+}
+
+// besides makes a file in the folder of another, which it may become.
+func besides(path string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
+}
+
+// writeFile writes a report to a file by one of report's writers. Under its name stands a whole file or what was there before.
 func writeFile(path string, r *measure.Report, write func(io.Writer, *measure.Report) error) error {
-	file, err := os.Create(path)
+	file, err := besides(path)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(write(file, r), file.Close()); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	err = errors.Join(write(file, r), file.Chmod(0o644), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, errors.Join(err, os.Remove(file.Name())))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"sceau/bench/load/drive"
 	"sceau/bench/load/measure"
 )
 
@@ -54,5 +55,30 @@ func TestProgress(t *testing.T) {
 	lines := strings.Split(b.String(), "\r\x1b[K")
 	if len(lines) != 4 || strings.Contains(lines[1], "=") || strings.Count(lines[2], "=") != barWidth || utf8.RuneCountInString(lines[3]) > lineWidth {
 		t.Errorf("%q", lines)
+	}
+}
+
+// The live line of a pair says whose turn it is.
+func TestLiveLineOfPair(t *testing.T) {
+	s, err := parse("target: {start: {}, name: new}\nagainst: {start: {}, name: old}\nphases: [{name: duel, kind: pair, rate: 5}]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	r := &session{scenario: s, console: newConsole(&b)}
+	r.console.terminal = true
+	for _, target := range s.targets() {
+		r.sides = append(r.sides, &side{target: drive.Target{Name: target.Name}})
+	}
+	plans, err := r.plans(t.Context(), &s.Phases[0])
+	if err != nil || len(plans) != 2 {
+		t.Fatal(plans, err)
+	}
+	for i, want := range []string{"duel, new  1 s", "duel, old  1 s"} {
+		b.Reset()
+		plans[i].Live(measure.Point{At: time.Second})
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q, not %q", b.String(), want)
+		}
 	}
 }

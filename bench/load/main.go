@@ -61,6 +61,9 @@ summary, JSON, and one HTML file with plots.
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !quick && cmd.Flags().NFlag() > 0 {
+				return usage("flags without a command: say --quick, or load run SCENARIO")
+			}
 			if !quick {
 				return cmd.Help()
 			}

@@ -84,12 +84,16 @@ func (r *session) plans(ctx context.Context, f *phase) ([]drive.Plan, error) {
 	}
 	var plans []drive.Plan
 	for _, s := range sides {
+		name := f.Name
+		if f.Kind == kindPair {
+			name += ", " + s.target.Name
+		}
 		plan := drive.Plan{
 			Target: s.target, Checker: s.checker,
 			Rate: rate, Poisson: f.Arrivals == "poisson", Seed: r.Seed,
 			Connections: r.connections(f), NewConnections: r.newConnections(f), Idle: r.idle(f),
 			Warmup: time.Duration(f.Warmup), Duration: time.Duration(f.Duration), Timeout: time.Duration(r.Timeout),
-			Live: func(p measure.Point) { r.console.point(f.Name, p) },
+			Live: func(p measure.Point) { r.console.point(name, p) },
 		}
 		var err error
 		if plan.Source, err = r.source(ctx, f, s, rate); err != nil {

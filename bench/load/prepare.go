@@ -132,7 +132,7 @@ func prepareFile(cmd *cobra.Command, s *scenario, file, begin string) error {
 			return usage("--start: %w", err)
 		}
 	} else {
-		maker, err := message.NewMaker(config)
+		maker, err := message.NewMaker(cmd.Context(), config)
 		if err != nil {
 			return err
 		}
@@ -174,40 +174,4 @@ func (s *scenario) freshness(start time.Time) string {
 		return "for a server whose clock stands at " + s.Clock.UTC().Format(time.RFC3339)
 	}
 	return "to be sent from " + start.UTC().Format(time.RFC3339) + " on"
-}
-
-func initCommand() *cobra.Command {
-	var name string
-	var sets []string
-	c := &cobra.Command{
-		Use:   "init DIR",
-		Short: "Make certificates, a registry and a policy for a server that is to be loaded",
-		Long: `Make a PKI with the consumers of a scenario in DIR, which is new or empty, and what
-sets a server up for them: certificates and keys of authorities, service and TLS, CRLs, the
-registry's CSV, a policy, and a configuration for stsd. A scenario names the folder as pki.
-
-Never use these keys for a server that answers real people: they lie in the folder.`,
-		Args: usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := loadScenario(name, sets)
-			if err != nil {
-				return err
-			}
-			if len(s.Consumers) == 0 {
-				return usage("the scenario names a PKI instead of consumers")
-			}
-			console := newConsole(cmd.ErrOrStderr())
-			defer console.finish()
-			pki, err := message.NewPKI(args[0], s.pkiConfig(console))
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d consumers in %s\n\n"+
-				"  stsd registry import %[2]s/registry.csv --db %[2]s/registry.db\n  stsd serve --config %[2]s/stsd.yaml\n", pki.Consumers(), args[0])
-			return err
-		},
-	}
-	c.Flags().StringVar(&name, "scenario", "quick", "the `SCENARIO` whose consumers are made")
-	c.Flags().StringArrayVar(&sets, "set", nil, "change the scenario: `KEY=VALUE`; may be repeated")
-	return c
 }

@@ -32,7 +32,7 @@ func newRig(t *testing.T) *rig {
 	if err := buildServer(t.Context(), r.binary); err != nil {
 		t.Fatal(err)
 	}
-	pki, err := message.NewPKI(r.pki, message.PKIConfig{Keys: 1, Profiles: []message.Profile{
+	pki, err := message.NewPKI(t.Context(), r.pki, message.PKIConfig{Keys: 1, Profiles: []message.Profile{
 		{Identity: message.P256, Holder: message.P256, Weight: 1, Consumers: 3},
 	}})
 	if err != nil {
@@ -84,9 +84,10 @@ func TestRuns(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	r := newRig(t)
+	t.Run("running server", r.runningServer) // alone: it has a working folder of its own
 	for name, test := range map[string]func(*testing.T){
 		"started server": r.startedServer, "ahead": r.ahead, "agreed clock": r.agreedClock, "wrong server": r.wrongServer,
-		"server that does not start": r.serverThatDoesNotStart, "server that ends": r.serverThatEnds, "interrupt": r.interrupt,
+		"server that does not start": r.serverThatDoesNotStart, "server that ends": r.serverThatEnds, "interrupt": r.interrupt, "built": r.built, "tried": r.tried,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,7 +124,7 @@ phases:
 	if err := json.Unmarshal([]byte(text), &report); err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Phases) != 2 || len(report.Verdict) != 7 || report.Machine.Cores == 0 || !strings.Contains(report.Scenario, "max-in-flight: 16") {
+	if len(report.Phases) != 2 || len(report.Verdict) != 8 || report.Machine.Cores == 0 || !strings.Contains(report.Scenario, "max-in-flight: 16") {
 		t.Errorf("%d phases, verdict %+v, machine %+v", len(report.Phases), report.Verdict, report.Machine)
 	}
 	open := report.Phases[0].Run
@@ -210,6 +211,7 @@ func (r *rig) wrongServer(t *testing.T) {
 pki: `+r.pki+`
 target: {url: "`+wrong.URL+`/"}
 connections: 2
+try: false
 phases: [{name: wrong, rate: 5, arrivals: constant, warmup: 0s, duration: 1s, advisory: true}]
 `)
 			status, said, complaints := load(t, "run", scenario, "--out", outDir(t))
@@ -272,9 +274,15 @@ target: {start: {binary: `+dying+`}}
 phases: [{name: long, rate: 5, warmup: 0s, duration: 10m}]
 `)
 	begun := &trigger{on: "long: ", do: func() { os.WriteFile(signal, nil, 0o600) }}
-	status := run(t.Context(), []string{"run", scenario, "--out", outDir(t)}, io.Discard, begun)
-	if said := begun.text.String(); status != exitFailed || !strings.Contains(said, "exit status 7") || !strings.Contains(said, "the end of it") {
-		t.Errorf("status %d\n%s", status, said)
+	var out bytes.Buffer
+	status := run(t.Context(), []string{"run", scenario, "--out", outDir(t)}, &out, begun)
+	if status != exitFailed || !strings.Contains(begun.text.String(), "exit status 7") {
+		t.Errorf("status %d\n%s", status, &begun.text)
+	}
+	for _, want := range []string{"the scenario was not run to its end", "INCOMPLETE: the server ended before its time (exit status 7)\n", "the server's log: the end of it"} {
+		if said := strings.ReplaceAll(out.String(), "\n    ", " "); !strings.Contains(said, want) {
+			t.Errorf("%q is not in the summary:\n%s", want, said)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ type scenario struct {
 	Against *target `yaml:"against,omitempty"` // the other one of a pair
 
 	PKI       string      `yaml:"pki,omitempty"`      // folder made by init; empty: a new one in the folder of the run
+	Wire      *wire       `yaml:"wire,omitempty"`     // of a new PKI: what the service calls things; without it, as eHealth does
 	KeyPool   int         `yaml:"key-pool,omitempty"` // keys that consumers of a profile share; 0: a key each
 	Cold      int         `yaml:"cold-certificates,omitempty"`
 	Consumers []consumers `yaml:"consumers,omitempty"` // of a new PKI
@@ -30,7 +31,9 @@ type scenario struct {
 	Sign     string               `yaml:"sign"`            // live or ahead
 	Lifetime duration             `yaml:"lifetime"`        // of a message: Expires less Created
 	Clock    *time.Time           `yaml:"clock,omitempty"` // the agreed clock of messages and server; without it, the clock of the machine
+	Pad      bytesize             `yaml:"pad,omitempty"`   // least size of a message; 0: as it comes
 	Verify   float64              `yaml:"verify"`          // share of answers whose signature is verified
+	Try      bool                 `yaml:"try"`             // one query to each target before anything else
 
 	Connections    int      `yaml:"connections"`
 	NewConnections bool     `yaml:"new-connections"` // one for each request
@@ -80,6 +83,8 @@ type consumers struct {
 	Holder   string `yaml:"holder"`   // key of the holder's certificate; none: one certificate in both roles
 	Count    int    `yaml:"count"`
 	Weight   int    `yaml:"weight"`
+
+	AlwaysSignInner bool `yaml:"always-sign-inner,omitempty"` // the samlp:Request also with one certificate
 }
 
 // aheadLifetime is how long messages that are signed ahead are valid unless the scenario says otherwise:
@@ -254,6 +259,10 @@ func (s *scenario) fillIn(at place, name string) {
 	}
 	unless(at.has("lifetime"), &s.Lifetime, duration(lifetime))
 	unless(at.has("verify"), &s.Verify, 1)
+	unless(at.has("try"), &s.Try, true)
+	if s.Wire != nil {
+		s.Wire.fillIn(at)
+	}
 	unless(at.has("connections"), &s.Connections, 64)
 	unless(at.has("timeout"), &s.Timeout, duration(10*time.Second))
 	for i := range s.Phases {

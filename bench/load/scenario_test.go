@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sceau/bench/load/measure"
+	"sceau/bench/load/message"
 )
 
 // parse reads a scenario that is written in a test.
@@ -32,7 +34,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("%+v", s)
 	case s.Target.Name != "stsd", s.Target.Start.Signing != "rsa", s.Target.Start.TLS != "none", s.Target.Start.Durability != "sync":
 		t.Errorf("%+v", s.Target)
-	case len(s.Consumers) != 1, s.Consumers[0] != consumers{"P-256", "RSA-2048", 20, 1}, s.Mix[measure.Query] != 1:
+	case len(s.Consumers) != 1, s.Consumers[0] != (consumers{Identity: "P-256", Holder: "RSA-2048", Count: 20, Weight: 1}), s.Mix[measure.Query] != 1:
 		t.Errorf("%+v", s.Consumers)
 	case f.Name != "run 1", f.Kind != kindRun, f.Arrivals != "poisson", time.Duration(f.Duration) != 10*time.Second, s.connections(&f) != 64:
 		t.Errorf("%+v", f)
@@ -171,6 +173,15 @@ func TestProblems(t *testing.T) {
 		"expected nothing":      {"target: {start: {}}\nphases: [{rate: 1, expect: {p99: }}]\n", "is no duration"},
 		"expected size":         {"target: {start: {}}\nphases: [{rate: 1, expect: {rss-max: 12}}]\n", "is no size"},
 		"expected no":           {"target: {start: {}}\nphases: [{rate: 1, expect: {generator-unlimited: false}}]\n", "it can only be true"},
+		"lifetime of stsd":      {"lifetime: 11m\n" + small, "lifetime: stsd, which is started, refuses messages that are valid for longer than 10m0s"},
+		"pad":                   {"pad: 12\n" + small, `"12" is no size such as`},
+		"pad too long":          {"pad: 1GiB\n" + small, "pad: more than"},
+		"wire of a PKI":         {"pki: d\nwire: {action: a}\n" + small, "wire is of a new PKI"},
+		"asked twice":           {"wire: {asked: [{name: a, namespace: b}, {name: a, namespace: b}]}\n" + small, `wire.asked.1: "a" is there twice`},
+		"asked of no name":      {"wire: {asked: [{namespace: b}]}\n" + small, "name and namespace are needed"},
+		"claims nothing":        {"wire: {identification: []}\n" + small, "wire.identification: there is none"},
+		"no issuer":             {"wire: {issuer: ''}\n" + small, "issuer and validity must not be empty"},
+		"value of the unknown":  {"wire: {unknown: {name: a, namespace: b, value: c}}\n" + small, "wire.unknown: it has no value"},
 		"NaN":                   {"verify: .nan\n" + small, "verify: NaN"},
 		"NaN rate":              {"target: {start: {}}\nphases: [{rate: .nan}]\n", "rate: NaN"},
 	} {
@@ -211,5 +222,46 @@ func TestUnknownScenario(t *testing.T) {
 	}
 	if _, ok := exampleText("../main"); ok {
 		t.Error("an example outside the folder of examples")
+	}
+}
+
+// What a scenario says of the wire, of its consumers and of its messages gets to where they are made.
+func TestWire(t *testing.T) {
+	s, err := parse(`wire:
+  action: urn:ask
+  asked:
+    - {name: a, namespace: n, value: "true"}
+consumers: [{identity: P-256, always-sign-inner: true}]
+pad: 250KiB
+` + small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	standard := message.DefaultWire()
+	config := s.pkiConfig(newConsole(io.Discard))
+	w := config.Wire
+	if w == nil || w.Action != "urn:ask" || len(w.Asked) != 1 || w.Asked[0].Name != "a" || w.Asked[0].Namespace != "n" || w.Asked[0].Value != "true" {
+		t.Fatalf("%+v", w)
+	}
+	if w.Issuer != standard.Issuer || w.Validity != standard.Validity || w.Unknown != standard.Unknown || !slices.Equal(w.Identification, standard.Identification) {
+		t.Errorf("what is not said is not as eHealth has it: %+v", w)
+	}
+	if !config.Profiles[0].AlwaysSignInner || s.makerConfig(nil, nil).Pad != 250<<10 {
+		t.Errorf("%+v, pad %d", config.Profiles, s.makerConfig(nil, nil).Pad)
+	}
+	if s, err = parse(small); err != nil || s.pkiConfig(newConsole(io.Discard)).Wire != nil || !s.Try {
+		t.Errorf("%+v: %v", s, err)
+	}
+}
+
+func TestNotes(t *testing.T) {
+	for text, want := range map[string]int{small: 1, "verify: 0\n" + small: 2} {
+		s, err := parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if notes := s.notes(); len(notes) != want {
+			t.Errorf("%q", notes)
+		}
 	}
 }

@@ -102,7 +102,7 @@ func (s *server) awaitReady(ctx context.Context) error {
 		case <-ctx.Done():
 			return cause(ctx)
 		case <-late.C:
-			return fmt.Errorf("the server is not ready after %v: %w\n%s", readyWithin, last, s.tail())
+			return fmt.Errorf("the server is not ready after %v: %w\n%s", readyWithin, last, indented(s.tail()))
 		case <-tick.C:
 			if last = s.ready(ctx, client); last == nil {
 				return nil
@@ -135,16 +135,26 @@ func (s *server) early() error {
 	if s.end != nil {
 		reason = s.end.Error()
 	}
-	return fmt.Errorf("the server ended before its time (%s); the last of its log:\n%s", reason, s.tail())
+	return &serverEnd{reason: fmt.Sprintf("the server ended before its time (%s)", reason), log: s.tail()}
 }
 
-// tail is the end of the server's log, indented.
-func (s *server) tail() string {
+// A serverEnd is the end of a server that nobody has stopped.
+type serverEnd struct {
+	reason string
+	log    []string // its last lines
+}
+
+func (e *serverEnd) Error() string {
+	return e.reason + "; the last of its log:\n" + indented(e.log)
+}
+
+// tail is the end of the server's log.
+func (s *server) tail() []string {
 	text, err := os.ReadFile(s.log.Name())
 	if err != nil {
-		return "    " + err.Error()
+		return []string{err.Error()}
 	}
-	return indent(string(text))
+	return lines(string(text))
 }
 
 // stop ends the server: it is asked, and when it does not go, killed.

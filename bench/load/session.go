@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -28,7 +29,9 @@ type session struct {
 	file    string // of prepared messages; empty: none
 
 	pki        *message.PKI
-	built      string // the stsd that was built for this run; empty: none yet
+	built      string            // the stsd that was built for this run; empty: none yet
+	keep       bool              // it afterwards
+	programs   map[string]string // that were started, by the name of their target
 	sides      []*side
 	prepared   *message.File // of the whole run; nil: none
 	ahead      []signedAhead // of the phase
@@ -43,9 +46,9 @@ func (r *session) run(ctx context.Context) (*measure.Report, error) {
 		return nil, err
 	}
 	result := &measure.Report{Title: r.Title, Scenario: text, Machine: thisMachine(), Made: time.Now()}
-	if note := r.sharing(); note != "" {
-		result.Notes = append(result.Notes, note)
-	}
+	result.Notes = r.notes()
+	r.programs = map[string]string{}
+	result.Machine.Servers = r.programs
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	defer r.cancel(nil)
 	defer r.console.finish()
@@ -66,6 +69,17 @@ func (r *session) run(ctx context.Context) (*measure.Report, error) {
 	return result, nil
 }
 
+// notes are what the scenario itself says about its figures.
+func (s *scenario) notes() (notes []string) {
+	if note := s.sharing(); note != "" {
+		notes = append(notes, note)
+	}
+	if s.Verify == 0 {
+		notes = append(notes, "verify is 0: not one signature of an answer was verified")
+	}
+	return notes
+}
+
 // sharing says that the generator takes from the server what it measures, where they may run on the
 // same processors of one machine.
 func (s *scenario) sharing() string {
@@ -79,7 +93,7 @@ func (s *scenario) sharing() string {
 
 // prepare makes the PKI, starts what servers are to be started, and gets ready to send.
 func (r *session) prepare(ctx context.Context) error {
-	if err := r.openPKI(); err != nil {
+	if err := r.openPKI(ctx); err != nil {
 		return err
 	}
 	for i, t := range r.targets() {
@@ -99,27 +113,30 @@ func (r *session) prepare(ctx context.Context) error {
 }
 
 // openPKI loads the PKI of the scenario, or makes one in the folder of the run.
-func (r *session) openPKI() (err error) {
+func (r *session) openPKI(ctx context.Context) (err error) {
 	if r.PKI != "" {
 		if r.pki, err = message.LoadPKI(r.path(r.PKI)); err != nil {
 			return usage("%w (load init makes one)", err)
 		}
 		return nil
 	}
-	r.pki, err = message.NewPKI(filepath.Join(r.out, "pki"), r.pkiConfig(r.console))
+	r.pki, err = message.NewPKI(ctx, filepath.Join(r.out, "pki"), r.pkiConfig(r.console))
+	if err != nil && ctx.Err() != nil {
+		return cause(ctx)
+	}
 	return err
 }
 
 // pkiConfig says which PKI the consumers of the scenario need.
 func (s *scenario) pkiConfig(c *console) message.PKIConfig {
-	config := message.PKIConfig{Keys: s.KeyPool, Progress: func(done, total int) { c.progress("keys and certificates", done, total) }}
+	config := message.PKIConfig{Keys: s.KeyPool, Wire: s.Wire.message(), Progress: func(done, total int) { c.progress("keys and certificates", done, total) }}
 	for _, one := range s.Consumers {
 		holder := message.KeyType(one.Holder)
 		if one.Holder == "none" {
 			holder = ""
 		}
 		config.Profiles = append(config.Profiles, message.Profile{
-			Identity: message.KeyType(one.Identity), Holder: holder, Weight: one.Weight, Consumers: one.Count})
+			Identity: message.KeyType(one.Identity), Holder: holder, Weight: one.Weight, Consumers: one.Count, AlwaysSignInner: one.AlwaysSignInner})
 	}
 	if s.Clock != nil {
 		config.From = s.Clock.Add(-time.Hour)
@@ -129,10 +146,7 @@ func (s *scenario) pkiConfig(c *console) message.PKIConfig {
 
 // makerConfig says which messages are made for a target whose answered messages are in ring.
 func (s *scenario) makerConfig(pki *message.PKI, ring *message.Ring) message.MakerConfig {
-	config := message.MakerConfig{PKI: pki, Mix: s.Mix, Seed: s.Seed, Lifetime: time.Duration(s.Lifetime), Replay: ring}
-	if s.Sign == signLive {
-		config.Cold = s.Cold
-	}
+	config := message.MakerConfig{PKI: pki, Mix: s.Mix, Seed: s.Seed, Lifetime: time.Duration(s.Lifetime), Replay: ring, Pad: int(s.Pad)}
 	if s.Clock != nil {
 		config.Clock = *s.Clock
 	}
@@ -147,6 +161,11 @@ func (r *session) stop() {
 	for _, s := range r.sides {
 		if s.server != nil {
 			s.server.stop()
+		}
+	}
+	if r.built != "" && !r.keep {
+		if err := os.Remove(r.built); err != nil { // it is only in the way
+			r.console.say("%v", err)
 		}
 	}
 }

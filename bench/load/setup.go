@@ -96,12 +96,18 @@ func intoFolder(n *yaml.Node, folder string) {
 	}
 }
 
-// indent sets a text from outside off from what the tool says: its last lines, each made safe.
-func indent(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	lines = lines[max(0, len(lines)-lastLines):]
-	for i, line := range lines {
-		lines[i] = "    " + plain(line)
+// lines are the last ones of a text from outside, each made safe.
+func lines(text string) []string {
+	all := strings.Split(strings.TrimSpace(text), "\n")
+	all = all[max(0, len(all)-lastLines):]
+	for i, line := range all {
+		all[i] = plain(line)
 	}
-	return strings.Join(lines, "\n")
+	return all
 }
+
+// indented sets lines off from what the tool says.
+func indented(lines []string) string { return "    " + strings.Join(lines, "\n    ") }
+
+// indent sets the end of a text from outside off.
+func indent(text string) string { return indented(lines(text)) }

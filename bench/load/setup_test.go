@@ -17,7 +17,7 @@ import (
 // A server has a folder of its own, and finds the files of the PKI from there.
 func TestServerConfig(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "load-pki")
-	pki, err := message.NewPKI(dir, message.PKIConfig{Keys: 1, Profiles: []message.Profile{{Identity: message.P256, Weight: 1, Consumers: 1}}})
+	pki, err := message.NewPKI(t.Context(), dir, message.PKIConfig{Keys: 1, Profiles: []message.Profile{{Identity: message.P256, Weight: 1, Consumers: 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,13 +33,6 @@ func (r *session) ready(ctx context.Context, s *side, t *target, i int) (err err
 	if err != nil {
 		return err
 	}
-	made := r.makerConfig(r.pki, s.ring)
-	if made.Cold > 0 {
-		r.console.say("issuing %d pairs of cold certificates", made.Cold)
-	}
-	if s.maker, err = message.NewMaker(made); err != nil {
-		return err
-	}
 	config := message.CheckerConfig{PKI: r.pki, Sample: r.Verify, Expect: t.Answers, Replay: s.ring}
 	if r.Clock != nil {
 		config.Clock = *r.Clock
@@ -47,7 +40,23 @@ func (r *session) ready(ctx context.Context, s *side, t *target, i int) (err err
 	if config.Signers, err = r.signers(t); err != nil {
 		return err
 	}
-	s.checker, err = message.NewChecker(config)
+	if s.checker, err = message.NewChecker(config); err != nil {
+		return err
+	}
+	if r.Try {
+		if err := r.try(ctx, s, config); err != nil {
+			return err
+		}
+	}
+	made := r.makerConfig(r.pki, s.ring)
+	if r.Sign == signLive {
+		made.Cold = r.Cold
+		made.Progress = func(done, total int) { r.console.progress("cold certificates", done, total) }
+	}
+	s.maker, err = message.NewMaker(ctx, made)
+	if err != nil && ctx.Err() != nil {
+		return cause(ctx)
+	}
 	return err
 }
 
@@ -83,6 +92,9 @@ func (r *session) start(ctx context.Context, s *side, t *target, i int) error {
 	}
 	if r.Clock != nil {
 		options.TestClock = *r.Clock
+	}
+	if r.programs[t.Name], err = program(binary); err != nil {
+		return err
 	}
 	dir := filepath.Join(r.out, fmt.Sprintf("server-%d", i+1))
 	if err := setUpServer(ctx, binary, dir, r.pki, options, t.Start.Limits); err != nil {

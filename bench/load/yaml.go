@@ -200,6 +200,30 @@ func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 
 func (d duration) MarshalYAML() (any, error) { return time.Duration(d).String(), nil }
 
+// A bytesize is a number of bytes, written as 250KiB.
+type bytesize int
+
+func (b *bytesize) UnmarshalYAML(n *yaml.Node) error {
+	size, err := parseBytes(n.Value)
+	if err != nil {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %v", n.Line, err)}}
+	}
+	*b = bytesize(size)
+	return nil
+}
+
+func (b bytesize) MarshalYAML() (any, error) {
+	for _, unit := range []struct {
+		of   bytesize
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}} {
+		if b%unit.of == 0 {
+			return fmt.Sprintf("%d%s", b/unit.of, unit.name), nil
+		}
+	}
+	return fmt.Sprintf("%dKiB", b>>10), nil
+}
+
 // A scalar is a value whose form depends on its key: it is kept as it was written.
 type scalar string
 

@@ -117,7 +117,10 @@ func correlation(x []float64) float64 {
 	return sum / float64(len(x)-1) / deviation / deviation
 }
 
-func near(t *testing.T, what string, got, want, tolerance float64) {
+func near(t interface {
+	Helper()
+	Errorf(format string, args ...any)
+}, what string, got, want, tolerance float64) {
 	t.Helper()
 	if math.Abs(got-want) > tolerance {
 		t.Errorf("%s: %v, not %v", what, got, want)

@@ -136,6 +136,22 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
+// BenchmarkBusy is a closed loop of 10 000 connections, which a hard limit of 20 000 open files (ulimit -Hn) must not keep from running.
+func BenchmarkBusy(b *testing.B) {
+	p := Plan{Target: startNothing(b, false), Source: small{make([]byte, 300)}, Checker: lenient{},
+		Connections: 10_000, Duration: time.Second, Timeout: time.Minute}
+	for b.Loop() {
+		run, err := Run(b.Context(), p)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if run.Lost() > 0 {
+			b.Fatal(run.Classes, run.Failures)
+		}
+		b.ReportMetric(run.Served, "served/s")
+	}
+}
+
 // script is a connection that has its answer ready.
 type script struct {
 	net.Conn

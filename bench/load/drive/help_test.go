@@ -277,6 +277,7 @@ func holdTogether(t testing.TB, run *measure.Run) {
 		{"Right, Latency", c[measure.Right], uint64(run.Latency.Count())},
 		{"Right, Service", c[measure.Right], uint64(run.Service.Count())},
 		{"Busy, Refusal", c[measure.Busy], uint64(run.Refusal.Count())},
+		{"Busy, RefusalService", c[measure.Busy], uint64(run.RefusalService.Count())},
 	} {
 		if identity.a != identity.b {
 			t.Errorf("%s: %d and %d", identity.name, identity.a, identity.b)
@@ -284,6 +285,9 @@ func holdTogether(t testing.TB, run *measure.Run) {
 	}
 	if run.Sent > run.Offered-c[measure.Unsent] || run.Sent < run.Answered {
 		t.Errorf("%d sent of %d offered, %d unsent, %d answered", run.Sent, run.Offered, c[measure.Unsent], run.Answered)
+	}
+	if run.Duration < run.Offering {
+		t.Errorf("lasted %v, and was offered for %v", run.Duration, run.Offering)
 	}
 	if run.Generator.Late != nil && uint64(run.Generator.Late.Count()) != run.Offered-c[measure.Unsent] {
 		t.Errorf("lateness of %d, of %d", run.Generator.Late.Count(), run.Offered-c[measure.Unsent])

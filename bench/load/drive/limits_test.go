@@ -34,8 +34,12 @@ func TestLimited(t *testing.T) {
 	}{
 		{"good", good, func(*evidence) {}, ""},
 		{"good closed loop", closed, func(*evidence) {}, ""},
-		{"late by a millisecond", good, func(e *evidence) { e.late = of(ms) }, ""},
-		{"late", good, func(e *evidence) { e.late = of(ms/10, 2*ms) }, "messages were sent late"},
+		{"late by half a millisecond", good, func(e *evidence) { e.late = of(ms / 2) }, ""},
+		{"late by a little more", good, func(e *evidence) { e.late = of(6 * ms / 10) },
+			"messages were sent late although a connection was free: p50 600µs, of a latency of p50 5.003ms"},
+		{"late in the mean", good, func(e *evidence) { e.late = of(ms/10, ms/10, 4*ms) },
+			"messages were sent late although a connection was free: mean 1.400333ms, of a latency of mean 5.5"},
+		{"a few are late", good, func(e *evidence) { e.late = of(ms/10, ms/10, ms/10, ms/10, ms/10, ms/10, 3*ms) }, ""},
 		{"late, but that is little of the latency", good, func(e *evidence) { e.late, e.latency = of(2*ms), of(30*ms) }, ""},
 		{"late behind its own backlog", good, func(e *evidence) { e.late, e.latency, e.own = of(20*ms), of(3000*ms), 6*time.Second },
 			"the connections waited 55 %"},
@@ -48,6 +52,39 @@ func TestLimited(t *testing.T) {
 		test.do(&test.e)
 		if got := test.e.limited(); !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
 			t.Errorf("%s: %q", test.name, got)
+		}
+	}
+}
+
+// TestImprecise: what blurs the tail of the latency is told, and is no limit.
+func TestImprecise(t *testing.T) {
+	const ms = time.Millisecond
+	hundred := func(usual, last time.Duration) *measure.Histogram {
+		h := of(last, last)
+		for range 98 {
+			h.Record(usual)
+		}
+		return h
+	}
+	for _, test := range []struct {
+		name          string
+		late, latency *measure.Histogram
+		want          string
+	}{
+		{"in time", hundred(ms/10, ms/5), hundred(5*ms, 6*ms), ""},
+		{"a millisecond", hundred(ms/10, ms), hundred(ms, ms), ""},
+		{"the tail", hundred(ms/10, 2*ms), hundred(5*ms, 6*ms),
+			"some messages were sent late although a connection was free: p99 2ms, of a latency of p99 6.003ms"},
+		{"a quarter of the tail", hundred(ms/10, 2*ms), hundred(5*ms, 8*ms), ""},
+		{"a closed loop", nil, hundred(5*ms, 6*ms), ""},
+		{"nothing served", hundred(ms/10, 2*ms), of(), ""},
+	} {
+		e := evidence{late: test.late, latency: test.latency, cores: 2}
+		if got := e.imprecise(); !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
+			t.Errorf("%s: %q", test.name, got)
+		}
+		if got := e.limited(); got != "" {
+			t.Errorf("%s: limited: %q", test.name, got)
 		}
 	}
 }

@@ -109,8 +109,8 @@ func TestNobodyWaitsWithoutBound(t *testing.T) {
 		if took := time.Since(began); took != 6*time.Second {
 			t.Errorf("the run took %v", took)
 		}
-		if run.Duration != 5*time.Second {
-			t.Errorf("without answers the run lasted %v", run.Duration)
+		if run.Offering != 5*time.Second || run.Duration != 6*time.Second {
+			t.Errorf("offered for %v, and the last gave up after %v", run.Offering, run.Duration)
 		}
 	})
 }
@@ -152,8 +152,11 @@ func TestWarmUp(t *testing.T) {
 			t.Errorf("%d offered, %d arrived, %v, %v a second", run.Offered, s.requests(), run.Classes, run.Served)
 		}
 		want := measure.WrongAnswer{Kind: measure.Query, Why: "in the warm-up: not what was sent", Status: 200, Answer: "another."}
-		if len(run.Wrong) != 1 || run.Wrong[0] != want {
-			t.Errorf("wrong answers %+v", run.Wrong)
+		if len(run.Wrong) != 1 || run.Wrong[0] != want || run.WrongInWarmup != 1 || run.WrongAnswers() != 1 {
+			t.Errorf("wrong answers %+v, %d in the warm-up", run.Wrong, run.WrongInWarmup)
+		}
+		if run.Offering != 2*time.Second || run.Duration != 2*time.Second {
+			t.Errorf("offered for %v of %v", run.Offering, run.Duration)
 		}
 	})
 }
@@ -204,7 +207,7 @@ func TestSigningTakesTime(t *testing.T) {
 		limited  string
 	}{
 		{"in time", 100, 20 * time.Millisecond, 0, ""},
-		{"late", 10, 300 * time.Millisecond, 0, "sent late although a connection was free: p99 50"},
+		{"late", 10, 300 * time.Millisecond, 0, "sent late although a connection was free: mean 50ms, of a latency of mean 60"},
 		{"too slow", 100, 90 * time.Millisecond, 0, "waited 90 % of the time for the generator"},
 		{"closed loop", 0, 2 * time.Millisecond, 2 * time.Millisecond, ""},
 		{"slow closed loop", 0, 20 * time.Millisecond, 0, "waited 67 % of the time for the generator"},
@@ -267,9 +270,10 @@ func TestFirstWrongAnswers(t *testing.T) {
 		s := &service{answer: func(int, string, []byte) (string, bool) { return echo([]byte("no")), true }}
 		defer s.close()
 		p := s.piped()
-		p.Rate, p.Duration = 100, time.Second
-		if run := mustRun(t, p); run.Classes[measure.Wrong] != 100 || len(run.Wrong) != keptWrong {
-			t.Errorf("%v, %d kept", run.Classes, len(run.Wrong))
+		p.Rate, p.Warmup, p.Duration = 100, 500*time.Millisecond, time.Second
+		run := mustRun(t, p)
+		if run.Classes[measure.Wrong] != 100 || run.WrongInWarmup != 50 || run.WrongAnswers() != 150 || len(run.Wrong) != keptWrong {
+			t.Errorf("%v, %d in the warm-up, %d kept", run.Classes, run.WrongInWarmup, len(run.Wrong))
 		}
 	})
 }
@@ -299,6 +303,9 @@ func TestMessagesUsedUp(t *testing.T) {
 		}
 		if run.Offered != 250 || run.Classes[measure.Right] != 250 || time.Since(began) > 3*time.Second {
 			t.Errorf("%d offered in %v", run.Offered, time.Since(began))
+		}
+		if run.Offering != 2500*time.Millisecond {
+			t.Errorf("offered for %v", run.Offering)
 		}
 		if run.Served != 100 || run.Generator.Limited != "the messages were used up 2.5s after the load began: prepare more" {
 			t.Errorf("%v a second, %q", run.Served, run.Generator.Limited)
@@ -361,6 +368,9 @@ func TestCancel(t *testing.T) {
 				holdTogether(t, run)
 				if took := time.Since(began); took != 1500*time.Millisecond {
 					t.Errorf("stopped after %v", took)
+				}
+				if run.Offering != 1500*time.Millisecond || run.Duration != run.Offering {
+					t.Errorf("offered for %v of %v", run.Offering, run.Duration)
 				}
 				if run.Offered != run.Classes[measure.Right] || run.Offered < 99 {
 					t.Errorf("%v", run.Classes)

@@ -62,8 +62,8 @@ func TestRealConnections(t *testing.T) {
 				if p.Rate == 400 && !p.Poisson && run.Offered != 80 {
 					t.Errorf("%d offered", run.Offered)
 				}
-				if run.Idle != p.Idle {
-					t.Errorf("%d idle connections", run.Idle)
+				if run.Idle != p.Idle || run.IdleAsked != p.Idle {
+					t.Errorf("%d idle connections of %d", run.Idle, run.IdleAsked)
 				}
 				if runtime.GOOS == "linux" && (run.Server == nil || run.Server.RSSMax < run.Server.RSS || run.Server.RSSIdle == 0) {
 					t.Errorf("server: %+v", run.Server)
@@ -226,7 +226,7 @@ func TestIdleConnectionsThatEnd(t *testing.T) {
 	}
 	p, _ = s.listen(t)
 	p.Rate, p.Idle, p.Connections = 100, 50, 1
-	if run := mustRun(t, p); run.Idle != 0 || run.Classes[measure.Right] != 20 {
+	if run := mustRun(t, p); run.Idle != 0 || run.IdleAsked != 50 || run.Classes[measure.Right] != 20 {
 		t.Errorf("%d of 50 idle connections, %v", run.Idle, run.Classes)
 	}
 }

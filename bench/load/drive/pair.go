@@ -13,7 +13,8 @@ const maxRounds = 1000
 
 // Pair runs two plans turn by turn, A B, B A, A B, …, so that what drifts while they run weighs on both
 // alike, and gives the ratios of each round and their medians. Both have the seed of their plan and the number of the
-// round. With an error the rounds that were finished are returned, nil when none was.
+// round. With an error the rounds that were finished are returned, and beside them what of another had a wrong answer; nil
+// when there is neither. So A and B may then be longer than Ratios.
 func Pair(ctx context.Context, a, b Plan, rounds int) (*measure.Pair, error) {
 	return pair(ctx, a, b, rounds, Run)
 }
@@ -31,20 +32,31 @@ func pair(ctx context.Context, a, b Plan, rounds int, run func(context.Context, 
 			p := plans[which]
 			p.Seed += uint64(round)
 			one, err := run(ctx, p)
-			if err != nil && round == 0 {
-				return nil, err
-			}
-			if err != nil {
-				pair.Median = median(pair.Ratios)
-				return pair, err
-			}
 			runs[which] = one
+			if err != nil {
+				return cutShort(pair, runs), err
+			}
 		}
 		pair.A, pair.B = append(pair.A, *runs[0]), append(pair.B, *runs[1])
 		pair.Ratios = append(pair.Ratios, ratios(runs[0], runs[1]))
 	}
 	pair.Median = median(pair.Ratios)
 	return pair, nil
+}
+
+// cutShort is a pair whose last round was not finished: of that round those runs are kept that fail the whole by a
+// wrong answer. It is nil when there is nothing in it.
+func cutShort(pair *measure.Pair, runs [2]*measure.Run) *measure.Pair {
+	for i, side := range []*[]measure.Run{&pair.A, &pair.B} {
+		if one := runs[i]; one != nil && one.WrongAnswers() > 0 {
+			*side = append(*side, *one)
+		}
+	}
+	if len(pair.A)+len(pair.B) == 0 {
+		return nil
+	}
+	pair.Median = median(pair.Ratios)
+	return pair
 }
 
 func ratios(a, b *measure.Run) measure.Ratios {

@@ -77,6 +77,25 @@ func TestPairEnds(t *testing.T) {
 			t.Errorf("failing at %d: %+v, %v", fails, got, err)
 		}
 	}
+	// Of a round that was cut short what was wrong is kept, and nothing else.
+	for _, test := range []struct{ wrong, fails, a, b, ratios int }{
+		{0, 0, 1, 0, 0}, {0, 1, 1, 0, 0}, {1, 1, 0, 1, 0}, {4, 5, 3, 2, 2}, {2, 3, 1, 2, 1}, {3, 3, 2, 1, 1},
+	} {
+		n := 0
+		got, err := pair(context.Background(), Plan{}, Plan{}, 9, func(context.Context, Plan) (*measure.Run, error) {
+			run := timed(2, 0, 0)
+			if n == test.wrong {
+				run.WrongInWarmup = 1
+			}
+			if n++; n-1 == test.fails {
+				return run, errTest
+			}
+			return run, nil
+		})
+		if err != errTest || got == nil || len(got.A) != test.a || len(got.B) != test.b || len(got.Ratios) != test.ratios {
+			t.Errorf("%+v: %+v, %v", test, got, err)
+		}
+	}
 	for _, rounds := range []int{-1, 0, maxRounds + 1} {
 		if got, err := Pair(context.Background(), Plan{}, Plan{}, rounds); err == nil || got != nil {
 			t.Errorf("%d rounds", rounds)

@@ -42,10 +42,11 @@ type recorder struct {
 	ends  time.Time // of what is offered
 
 	open    bool
-	offered []uint64 // by the second in which they fell due
-	came    uint64   // right answers since began, those to the warm-up included
-	inTime  uint64   // of them, before ends
-	last    time.Time
+	offered []uint64      // by the second in which they fell due
+	came    uint64        // right answers since began, those to the warm-up included
+	inTime  uint64        // of them, before ends
+	last    time.Time     // end of the last exchange, whatever its end
+	replied time.Time     // and of the last that had an answer, but for those of the warm-up
 	own     time.Duration // in which a connection was free and a message due: the generator's
 	served  time.Duration // in exchanges
 	making  time.Duration
@@ -62,8 +63,8 @@ func newRecorder(p *Plan, began time.Time) *recorder {
 		run: &measure.Run{
 			Target: p.Target.Name, Load: load, Began: began, Warmup: p.Warmup, Connections: p.Connections,
 			Classes: map[measure.Class]uint64{}, Kinds: map[measure.Kind]uint64{}, Codes: map[string]uint64{},
-			Failures: map[string]uint64{},
-			Latency:  measure.NewHistogram(), Service: measure.NewHistogram(), Refusal: measure.NewHistogram(),
+			Failures: map[string]uint64{}, IdleAsked: p.Idle,
+			Latency: measure.NewHistogram(), Service: measure.NewHistogram(), Refusal: measure.NewHistogram(), RefusalService: measure.NewHistogram(),
 			Generator: measure.Generator{Live: p.Source.Live()},
 		}}
 	if r.open {
@@ -72,7 +73,7 @@ func newRecorder(p *Plan, began time.Time) *recorder {
 	return r
 }
 
-// record counts one outcome. Of what belongs to the warm-up only wrong answers are kept, and what came of it
+// record counts one outcome. Of what belongs to the warm-up only wrong answers are counted, and what came of it
 // later counts for the rate: a backlog at the beginning stands for the one that is left at the end.
 func (r *recorder) record(o *outcome) {
 	r.mu.Lock()
@@ -80,6 +81,9 @@ func (r *recorder) record(o *outcome) {
 	warming := o.due.Before(r.began)
 	if o.class == measure.Wrong {
 		r.keepWrong(o, warming)
+	}
+	if !o.begin.IsZero() && o.end.After(r.last) {
+		r.last = o.end
 	}
 	if o.class == measure.Right && !o.end.Before(r.began) {
 		r.came++
@@ -103,6 +107,7 @@ func (r *recorder) record(o *outcome) {
 	case measure.Busy:
 		r.point.Busy++
 		r.run.Refusal.Record(o.latency(r.open))
+		r.run.RefusalService.Record(o.end.Sub(o.begin))
 	default:
 		r.point.Other++
 	}
@@ -147,8 +152,8 @@ func (r *recorder) answer(o *outcome) {
 	if o.verdict.Verified {
 		r.run.Verified++
 	}
-	if o.end.After(r.last) {
-		r.last = o.end
+	if o.end.After(r.replied) {
+		r.replied = o.end
 	}
 }
 
@@ -168,7 +173,11 @@ func (o *outcome) latency(open bool) time.Duration {
 	return o.end.Sub(o.begin)
 }
 
+// keepWrong keeps the first wrong answers, and counts those that Classes do not.
 func (r *recorder) keepWrong(o *outcome, warming bool) {
+	if warming {
+		r.run.WrongInWarmup++
+	}
 	if len(r.run.Wrong) == keptWrong {
 		return
 	}

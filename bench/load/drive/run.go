@@ -31,7 +31,7 @@ type runner struct {
 // opened (Failed, TimedOut). Answered are Right, Wrong and Busy; Kinds and Codes add up to them, Failures to
 // Failed, the points of the series to all of these.
 //
-// Of the warm-up nothing is counted, but its wrong answers are in Wrong. Served is the rate of the right answers
+// Of the warm-up nothing is counted but its wrong answers, in WrongInWarmup. Served is the rate of the right answers
 // that came in the measured time: with a backlog, also to what had fallen due in the warm-up, and not what came
 // after the end. Idle is how many idle connections were still open at the end.
 //
@@ -45,7 +45,7 @@ func Run(ctx context.Context, p Plan) (*measure.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := allowFiles(p.Idle + p.Connections*(1+alarmFiles) + otherFiles); err != nil {
+	if err := allowFiles(p.files()); err != nil {
 		return nil, err
 	}
 	m, err := newMonitor(p.Target.PID)
@@ -70,15 +70,32 @@ func Run(ctx context.Context, p Plan) (*measure.Run, error) {
 	return run, context.Cause(ctx)
 }
 
+// files is how many files a plan needs open at once.
+func (p *Plan) files() int {
+	n := p.Idle + p.Connections + otherFiles
+	if p.Rate > 0 {
+		n += p.Connections * alarmFiles
+	}
+	return n
+}
+
+// newAlarm returns what a worker sleeps on. In a closed loop it sleeps after a failure only, which needs
+// no precision, and so no file.
+func (p *Plan) newAlarm(ctx context.Context) (alarm, error) {
+	switch {
+	case p.alarm != nil:
+		return p.alarm(ctx)
+	case p.Rate == 0:
+		return newRuntimeAlarm(ctx)
+	}
+	return newAlarm(ctx)
+}
+
 // hire returns the workers, each with its connection.
 func (r *runner) hire(ctx context.Context) ([]*worker, error) {
-	newAlarm := newAlarm
-	if r.plan.alarm != nil {
-		newAlarm = r.plan.alarm
-	}
 	workers := make([]*worker, r.plan.Connections)
 	for i := range workers {
-		a, err := newAlarm(ctx)
+		a, err := r.plan.newAlarm(ctx)
 		if err != nil {
 			dismiss(workers[:i])
 			return nil, err
@@ -140,38 +157,39 @@ func (r *runner) drive(ctx context.Context, workers []*worker) *measure.Run {
 // finish computes what can only be known at the end. All workers have left.
 func (r *runner) finish(w *watch, stopped bool) {
 	run, now := r.run, time.Now()
-	interval := r.plan.Duration // in which load was offered
-	if cut := r.schedule.exhausted; stopped || !cut.IsZero() {
-		until := r.last // an answer may have come later than the last message fell due
-		if stopped {
-			until = now
-		} else if cut.After(until) {
-			until = cut
-		}
-		interval = max(0, min(until.Sub(r.began), interval))
+	within := func(end time.Time) time.Duration { return max(0, min(end.Sub(r.began), r.plan.Duration)) }
+	run.Offering = r.plan.Duration
+	interval := run.Offering // in which what was offered was served
+	switch cut := r.schedule.exhausted; {
+	case stopped:
+		run.Offering = within(now)
+		interval = run.Offering
+	case !cut.IsZero():
+		run.Offering = within(cut)
+		interval = max(run.Offering, within(r.replied)) // an answer may have come later than the last message fell due
 	}
 	if interval > 0 {
 		run.Served = float64(r.inTime) / interval.Seconds()
 	}
-	run.Duration = interval
-	if !r.last.IsZero() {
-		run.Duration = r.last.Sub(r.began)
-	}
+	run.Duration = max(run.Offering, r.last.Sub(r.began))
 	run.Series = w.series
 	r.spread(run.Series)
 	run.Server = r.monitor.process(r.came)
-	run.Generator.CPU = w.ownCPU
-	run.Generator.Limited = r.limited(w.ownCPU, now.Sub(r.began))
+	g := &run.Generator
+	g.CPU = w.ownCPU
+	e := r.evidence(w.ownCPU, now.Sub(r.began))
+	g.Limited, g.Imprecise = e.limited(), e.imprecise()
+	if cut := r.schedule.exhausted; !cut.IsZero() {
+		g.Limited = fmt.Sprintf("the messages were used up %v after the load began: prepare more", cut.Sub(r.schedule.start).Round(time.Millisecond))
+	}
 }
 
-func (r *runner) limited(cpu, elapsed time.Duration) string {
-	if cut := r.schedule.exhausted; !cut.IsZero() {
-		return fmt.Sprintf("the messages were used up %v after the load began: prepare more", cut.Sub(r.schedule.start).Round(time.Millisecond))
-	}
+// evidence is what the run tells of the generator.
+func (r *runner) evidence(cpu, elapsed time.Duration) evidence {
 	e := evidence{late: r.run.Generator.Late, latency: r.run.Latency, cores: runtime.GOMAXPROCS(0),
 		elapsed: elapsed, cpu: cpu, rate: r.plan.Rate, own: r.own, served: r.served}
 	if begun := r.run.Offered - r.run.Classes[measure.Unsent]; begun > 0 {
 		e.making = r.making / time.Duration(begun)
 	}
-	return e.limited()
+	return e
 }

@@ -39,7 +39,7 @@ func (c *Checker) assertion(shot *measure.Shot, r *reading) string {
 	if string(a.Issuer) != c.wire.Issuer {
 		return "another issuer"
 	}
-	if why := holds(&a.Conditions, c.now(), c.config.Skew); why != "" {
+	if why := holds(&a.Conditions, c.now(), clockSkew); why != "" {
 		return why
 	}
 	if !a.Authenticated || !a.HasAttributes {

@@ -10,9 +10,7 @@ import (
 // good returns a good query of a profile of the test PKI and the answer to it.
 func good(tb testing.TB, profile int) (*measure.Shot, []byte) {
 	tb.Helper()
-	weights := make([]int, len(profiles()))
-	weights[profile] = 1
-	maker := newMaker(tb, MakerConfig{Mix: Queries(), Weights: weights})
+	maker := newMaker(tb, MakerConfig{PKI: only(tb, profile), Mix: Queries()})
 	shot := new(measure.Shot)
 	fatal(tb, maker.Next(time.Now(), shot))
 	status, answer := ask(service(tb, testPKI(tb), RSA2048, time.Now), shot)
@@ -26,9 +24,7 @@ func good(tb testing.TB, profile int) (*measure.Shot, []byte) {
 func BenchmarkNext(b *testing.B) {
 	for i, p := range profiles() {
 		b.Run(string(p.Identity)+"_"+string(p.Holder), func(b *testing.B) {
-			weights := make([]int, len(profiles()))
-			weights[i] = 1
-			maker := newMaker(b, MakerConfig{Mix: Queries(), Weights: weights})
+			maker := newMaker(b, MakerConfig{PKI: only(b, i), Mix: Queries()})
 			var shot measure.Shot
 			b.ReportAllocs()
 			for b.Loop() {

@@ -31,6 +31,9 @@ func DefaultExpect() map[measure.Kind][]string {
 	}
 }
 
+// clockSkew is how far the clocks may differ.
+const clockSkew = time.Minute
+
 // CheckerConfig says how answers are judged.
 type CheckerConfig struct {
 	PKI *PKI // of the consumers who ask
@@ -44,8 +47,6 @@ type CheckerConfig struct {
 	Expect map[measure.Kind][]string
 	// Clock is the moment agreed with the server, if one is.
 	Clock time.Time
-	// Skew is how far the clocks may differ; zero is a minute.
-	Skew time.Duration
 	// Replay, unless nil, is given what was answered.
 	Replay *Ring
 	// Now is the clock; nil is time.Now.
@@ -79,15 +80,10 @@ func NewChecker(config CheckerConfig) (*Checker, error) {
 		return nil, errors.New("message: checker: no PKI")
 	case !(config.Sample >= 0 && config.Sample <= 1):
 		return nil, errors.New("message: checker: the sample is a share from 0 to 1")
-	case config.Skew < 0:
-		return nil, errors.New("message: checker: negative skew")
 	}
 	c.wire = &config.PKI.config.Wire
 	if c.config.Now == nil {
 		c.config.Now = time.Now
-	}
-	if c.config.Skew == 0 {
-		c.config.Skew = time.Minute
 	}
 	if config.Signers == nil {
 		config.Signers = config.PKI.signers

@@ -280,10 +280,8 @@ func TestOtherAnswers(t *testing.T) {
 // that its consumer usually has.
 func TestCold(t *testing.T) {
 	for i := range profiles() {
-		weights := make([]int, len(profiles()))
-		weights[i] = 1
 		s := service(t, testPKI(t), RSA2048, time.Now)
-		maker := newMaker(t, MakerConfig{Mix: Mix{measure.ColdCertificate: 1}, Weights: weights, Cold: 1})
+		maker := newMaker(t, MakerConfig{PKI: only(t, i), Mix: Mix{measure.ColdCertificate: 1}, Cold: 1})
 		var ahead, later measure.Shot
 		fatal(t, maker.Next(time.Time{}, &ahead))
 		fatal(t, maker.Next(time.Time{}, &later))
@@ -382,7 +380,6 @@ func TestCheckerRefused(t *testing.T) {
 		"sample":       {PKI: p, Sample: 1.1},
 		"negative":     {PKI: p, Sample: -0.1},
 		"no number":    {PKI: p, Sample: nan / nan},
-		"skew":         {PKI: p, Skew: -1},
 		"no signer":    {PKI: p, Signers: [][]byte{}},
 		"bad signer":   {PKI: p, Signers: [][]byte{{1}}},
 		"unknown kind": {PKI: p, Expect: map[measure.Kind][]string{"odd": {"200"}}},

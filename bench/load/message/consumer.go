@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"encoding/base64"
-	"fmt"
 
 	"sceau/certs"
 	"sceau/saml"
@@ -72,42 +71,4 @@ func (p *PKI) cold(base *consumer) (*consumer, error) {
 		}
 	}
 	return p.consumer(c, identity, holder)
-}
-
-// With returns the PKI with keys of its consumers that an engine made of those in the folder:
-// for signing by other means than Go's. The engine is asked once for each key.
-func (p *PKI) With(engine func(crypto.Signer) (crypto.Signer, error)) (*PKI, error) {
-	keys := map[string]crypto.Signer{} // by the public key
-	other := func(key crypto.Signer, of *certs.Certificate) (crypto.Signer, error) {
-		public := string(of.RawPublicKey())
-		if made, ok := keys[public]; ok {
-			return made, nil
-		}
-		made, err := engine(key)
-		if err != nil {
-			return nil, fmt.Errorf("message: pki: engine: %w", err)
-		}
-		keys[public] = made
-		return made, nil
-	}
-	with := *p
-	with.consumers = make([]*consumer, len(p.consumers))
-	for i, c := range p.consumers {
-		made := &consumer{number: c.number, profile: c.profile, person: c.person}
-		var err error
-		if made.identityKey, err = other(c.identityKey, c.identity); err != nil {
-			return nil, err
-		}
-		if made.holderKey, err = other(c.holderKey, c.holder); err != nil {
-			return nil, err
-		}
-		var holder []byte
-		if c.holder != c.identity {
-			holder = c.holder.Raw()
-		}
-		if with.consumers[i], err = p.consumer(made, c.identity.Raw(), holder); err != nil {
-			return nil, err
-		}
-	}
-	return &with, nil
 }

@@ -1,8 +1,8 @@
 // Package message makes the messages of a load run and judges the answers to them.
 //
-//	pki, err := message.NewPKI(dir, message.PKIConfig{Profiles: …})  // and all that sets a server up
+//	pki, err := message.NewPKI(ctx, dir, message.PKIConfig{Profiles: …})  // and all that sets a server up
 //	ring := message.NewRing(1024, 15*time.Second)
-//	source, err := message.NewMaker(message.MakerConfig{PKI: pki, Mix: …, Replay: ring})
+//	source, err := message.NewMaker(ctx, message.MakerConfig{PKI: pki, Mix: …, Replay: ring})
 //	checker, err := message.NewChecker(message.CheckerConfig{PKI: pki, Sample: 0.05, Replay: ring})
 //
 //	source.Next(due, &shot)                    // a measure.Shot, to be sent once

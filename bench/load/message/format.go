@@ -44,14 +44,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type Header struct {
 	// PKI is the fingerprint of the PKI.
 	PKI string `json:"pki"`
-	// Made is when its making began, Mix, Weights and Seed what it was made
-	// of, and Count how many messages it has.
-	Made    time.Time `json:"made"`
-	Mix     Mix       `json:"mix"`
-	Weights []int     `json:"weights,omitempty"`
-	Seed    uint64    `json:"seed"`
-	Count   int       `json:"count"`
-	Wire    Wire      `json:"wire"`
+	// Made is when its making began, Mix and Seed what it was made
+	// of, Pad to how many bytes, and Count how many messages it has.
+	Made  time.Time `json:"made"`
+	Mix   Mix       `json:"mix"`
+	Seed  uint64    `json:"seed"`
+	Pad   int       `json:"pad,omitempty"`
+	Count int       `json:"count"`
+	Wire  Wire      `json:"wire"`
 	// Start is when the first message is to be sent, Rate how many a second follow; zero:
 	// all are made for Start.
 	Start time.Time `json:"start"`

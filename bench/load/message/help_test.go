@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +54,7 @@ func testPKI(tb testing.TB) *PKI {
 	tb.Helper()
 	shared.Do(func() {
 		if shared.dir, shared.err = os.MkdirTemp("", "sceau-load-"); shared.err == nil {
-			shared.pki, shared.err = NewPKI(filepath.Join(shared.dir, "pki"), PKIConfig{Profiles: profiles(), Keys: 1})
+			shared.pki, shared.err = NewPKI(context.Background(), filepath.Join(shared.dir, "pki"), PKIConfig{Profiles: profiles(), Keys: 1})
 		}
 	})
 	fatal(tb, shared.err)
@@ -64,6 +65,19 @@ func TestMain(m *testing.M) {
 	status := m.Run()
 	os.RemoveAll(shared.dir)
 	os.Exit(status)
+}
+
+// only returns the PKI of all tests, of which one profile alone asks.
+func only(tb testing.TB, profile int) *PKI {
+	tb.Helper()
+	p := *testPKI(tb)
+	p.config.Profiles = slices.Clone(p.config.Profiles)
+	for i := range p.config.Profiles {
+		if i != profile {
+			p.config.Profiles[i].Weight = 0
+		}
+	}
+	return &p
 }
 
 // everything is a Mix of all kinds.
@@ -142,7 +156,7 @@ func newMaker(tb testing.TB, config MakerConfig) *Maker {
 	if config.PKI == nil {
 		config.PKI = testPKI(tb)
 	}
-	m, err := NewMaker(config)
+	m, err := NewMaker(tb.Context(), config)
 	fatal(tb, err)
 	return m
 }

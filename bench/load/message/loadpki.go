@@ -1,6 +1,7 @@
 package message
 
 import (
+	"context"
 	"crypto"
 	"crypto/sha256"
 	"crypto/tls"
@@ -38,7 +39,9 @@ type PKI struct {
 }
 
 // LoadPKI reads the folder that NewPKI wrote.
-func LoadPKI(dir string) (*PKI, error) {
+func LoadPKI(dir string) (*PKI, error) { return loadPKI(context.Background(), dir) }
+
+func loadPKI(ctx context.Context, dir string) (*PKI, error) {
 	text, err := os.ReadFile(filepath.Join(dir, fileKept))
 	if err != nil {
 		return nil, fmt.Errorf("message: pki: %w", err)
@@ -55,14 +58,14 @@ func LoadPKI(dir string) (*PKI, error) {
 	if err := errors.Join(p.config.Wire.check(), checkProfiles(p.config.Profiles)); err != nil {
 		return nil, err
 	}
-	keys, err := parseKeys(k.Authorities)
+	keys, err := parseKeys(ctx, k.Authorities)
 	if err != nil {
 		return nil, err
 	}
 	if p.authorities, err = newAuthorities(keys, k.Config.From, k.Config.Until); err != nil {
 		return nil, err
 	}
-	if err := p.readConsumers(&k); err != nil {
+	if err := p.readConsumers(ctx, &k); err != nil {
 		return nil, err
 	}
 	for _, key := range []KeyType{RSA2048, P256} {
@@ -76,9 +79,9 @@ func LoadPKI(dir string) (*PKI, error) {
 	return p, nil
 }
 
-func parseKeys(ders [][]byte) ([]crypto.Signer, error) {
+func parseKeys(ctx context.Context, ders [][]byte) ([]crypto.Signer, error) {
 	keys := make([]crypto.Signer, len(ders))
-	err := parallel(len(ders), nil, func(i int) error {
+	err := parallel(ctx, len(ders), nil, func(i int) error {
 		key, err := x509.ParsePKCS8PrivateKey(ders[i])
 		if err != nil {
 			return fmt.Errorf("message: pki: key %d: %w", i+1, err)
@@ -94,8 +97,8 @@ func parseKeys(ders [][]byte) ([]crypto.Signer, error) {
 }
 
 // readConsumers makes the consumers, and finds where each profile begins.
-func (p *PKI) readConsumers(k *kept) error {
-	keys, err := parseKeys(k.Keys)
+func (p *PKI) readConsumers(ctx context.Context, k *kept) error {
+	keys, err := parseKeys(ctx, k.Keys)
 	if err != nil {
 		return err
 	}
@@ -113,7 +116,7 @@ func (p *PKI) readConsumers(k *kept) error {
 		return fmt.Errorf("message: pki: %s: more consumers than the profiles have", fileKept)
 	}
 	p.consumers = make([]*consumer, len(k.Consumers))
-	return parallel(len(k.Consumers), nil, func(i int) error {
+	return parallel(ctx, len(k.Consumers), nil, func(i int) error {
 		c := &k.Consumers[i]
 		if min(c.IdentityKey, c.HolderKey) < 0 || max(c.IdentityKey, c.HolderKey) >= len(keys) {
 			return fmt.Errorf("message: pki: consumer %d has a key that is not there", i+1)
@@ -143,8 +146,9 @@ func (p *PKI) Profiles() []Profile { return p.config.Profiles }
 // Consumers is how many consumers there are.
 func (p *PKI) Consumers() int { return len(p.consumers) }
 
-// ClientTLS returns how to connect to the server of the PKI: TLS 1.3, its authority alone
-// trusted, and with a certificate of the client when mutual.
+// ClientTLS returns how to connect to the server of the PKI: its authority alone trusted, and
+// with a certificate of the client when mutual. MinVersion is TLS 1.3; the configuration is the
+// caller's own, who lowers MinVersion (tls.VersionTLS12) where the server under test is older.
 func (p *PKI) ClientTLS(mutual bool) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: x509.NewCertPool()}
 	root, err := x509.ParseCertificate(p.tls.DER())

@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -15,6 +16,9 @@ import (
 	"sceau/soap"
 )
 
+// MaxPad is the greatest MakerConfig.Pad, in bytes.
+const MaxPad = 1_000_000
+
 // DefaultLifetime is how long a message is valid: what most clients of the wire send (wire
 // document 2.1).
 const DefaultLifetime = time.Minute
@@ -23,8 +27,6 @@ const DefaultLifetime = time.Minute
 type MakerConfig struct {
 	PKI *PKI
 	Mix Mix
-	// Weights of the profiles of the PKI, in their order; nil: those that they have.
-	Weights []int
 	// Seed decides which kind of message, and of which consumer, the n-th is.
 	Seed uint64
 	// Lifetime is Expires less Created; zero is DefaultLifetime.
@@ -35,6 +37,13 @@ type MakerConfig struct {
 	// Cold is how many pairs of cold certificates are issued ahead. What is needed beyond
 	// them is issued when it is needed, for the price of two more signatures.
 	Cold int
+	// Progress, unless nil, is told how many of the Cold pairs are issued, by one goroutine at
+	// a time.
+	Progress func(done, total int)
+	// Pad is how many bytes every message has at least: a shorter one is filled with white
+	// space between Header and Body, which no signature covers, to exactly so many. At most
+	// MaxPad.
+	Pad int
 	// Replay is where messages of kind Replay come from; needed where the Mix has them.
 	Replay *Ring
 	// Now is the clock; nil is time.Now.
@@ -51,14 +60,16 @@ type Maker struct {
 	asked     []saml.Statement // designators of a good query
 	unknown   []saml.Statement // and of one that asks for Wire.Unknown
 	illFormed []byte
+	blank     []byte // as much white space as is ever needed
 	run       string // in all identifiers of this Maker, and in no others
 	next      atomic.Uint64
 	cold      []*consumer // issued ahead
 	nextCold  atomic.Uint64
 }
 
-// NewMaker returns a Maker.
-func NewMaker(config MakerConfig) (*Maker, error) {
+// NewMaker returns a Maker, when the cold certificates are issued. When ctx ends before, it gives
+// up after those that are being issued.
+func NewMaker(ctx context.Context, config MakerConfig) (*Maker, error) {
 	m := &Maker{config: config}
 	c := &m.config
 	if c.PKI == nil {
@@ -74,6 +85,9 @@ func NewMaker(config MakerConfig) (*Maker, error) {
 	if c.Lifetime < time.Millisecond || c.Cold < 0 {
 		return nil, errors.New("message: maker: lifetime below a millisecond, or cold negative")
 	}
+	if c.Pad < 0 || c.Pad > MaxPad {
+		return nil, fmt.Errorf("message: maker: messages cannot be padded to %d bytes: 0 to %d", c.Pad, MaxPad)
+	}
 	if c.Mix[measure.Replay] > 0 && c.Replay == nil {
 		return nil, errors.New("message: maker: the mix has replays, and there is no ring that they come from")
 	}
@@ -84,11 +98,12 @@ func NewMaker(config MakerConfig) (*Maker, error) {
 	rand.Read(nonce[:])
 	m.run = hex.EncodeToString(nonce[:])
 	m.designate()
+	m.blank = bytes.Repeat([]byte(" "), c.Pad)
 	if err := m.cut(); err != nil {
 		return nil, err
 	}
 	m.cold = make([]*consumer, c.Cold)
-	if err := parallel(c.Cold, nil, func(i int) (err error) {
+	if err := parallel(ctx, c.Cold, c.Progress, func(i int) (err error) {
 		m.cold[i], err = c.PKI.cold(m.consumerOf(uint64(i)))
 		return err
 	}); err != nil {
@@ -102,14 +117,9 @@ func (m *Maker) draws() error {
 	if m.kinds, err = drawKinds(m.config.Mix); err != nil {
 		return err
 	}
-	weights := m.config.Weights
-	if weights == nil {
-		for _, p := range m.config.PKI.config.Profiles {
-			weights = append(weights, p.Weight)
-		}
-	}
-	if len(weights) != len(m.config.PKI.config.Profiles) {
-		return fmt.Errorf("message: maker: %d weights for %d profiles", len(weights), len(m.config.PKI.config.Profiles))
+	var weights []int
+	for _, p := range m.config.PKI.config.Profiles {
+		weights = append(weights, p.Weight)
 	}
 	if m.profiles, err = newDraw(weights); err != nil {
 		return fmt.Errorf("message: maker: weights of profiles: %w", err)
@@ -135,8 +145,8 @@ func (m *Maker) cut() error {
 	if err != nil {
 		return err
 	}
-	m.illFormed = whole[:len(whole)-len("Envelope>")]
-	return nil
+	m.illFormed, err = m.pad(whole[:len(whole)-len("Envelope>")])
+	return err
 }
 
 // Live reports that Next signs.
@@ -205,7 +215,10 @@ func (m *Maker) make(n uint64, at time.Time) (made, error) {
 		}
 	}
 	d.id = m.id(c.number, n)
-	if d.body, err = m.query(c, d.id, at, asked); err == nil && kind == measure.BadSignature {
+	if d.body, err = m.query(c, d.id, at, asked); err != nil {
+		return made{}, err
+	}
+	if d.body, err = m.pad(d.body); err == nil && kind == measure.BadSignature {
 		err = spoil(d.body)
 	}
 	return d, err
@@ -288,6 +301,23 @@ func (m *Maker) query(c *consumer, id string, at time.Time, asked []saml.Stateme
 		return nil, fmt.Errorf("message: %w", err)
 	}
 	return body, nil
+}
+
+var bodyOpen = []byte("<soapenv:Body")
+
+// pad returns a message of at least Pad bytes: before the Body, where no signature looks, it has
+// as much white space more as it needs.
+func (m *Maker) pad(body []byte) ([]byte, error) {
+	more := m.config.Pad - len(body)
+	if more <= 0 {
+		return body, nil
+	}
+	at := bytes.Index(body, bodyOpen) // in the Header "<" begins nothing but its own elements
+	if at < 0 {
+		return nil, errors.New("message: no Body to pad a message before")
+	}
+	padded := make([]byte, 0, m.config.Pad)
+	return append(append(append(padded, body[:at]...), m.blank[:more]...), body[at:]...), nil
 }
 
 var (

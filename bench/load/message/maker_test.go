@@ -16,7 +16,7 @@ import (
 // TestSeed: a seed decides kinds and consumers, whoever asks; another seed decides otherwise.
 func TestSeed(t *testing.T) {
 	kinds := func(seed uint64) (list []string) {
-		maker := newMaker(t, MakerConfig{Mix: everything(), Weights: []int{0, 0, 0, 1, 0, 0}, Seed: seed, Replay: NewRing(1, time.Hour)})
+		maker := newMaker(t, MakerConfig{PKI: only(t, 3), Mix: everything(), Seed: seed, Replay: NewRing(1, time.Hour)})
 		for n := range uint64(60) {
 			m, err := maker.make(n, time.Now())
 			fatal(t, err)
@@ -39,7 +39,7 @@ func TestIdentifiers(t *testing.T) {
 	var mu sync.Mutex
 	ids, bodies := map[string]bool{}, map[string]bool{}
 	for range 2 {
-		maker := newMaker(t, MakerConfig{Mix: Queries(), Weights: []int{0, 0, 0, 1, 0, 0}, Seed: 1})
+		maker := newMaker(t, MakerConfig{PKI: only(t, 3), Mix: Queries(), Seed: 1})
 		var group sync.WaitGroup
 		for range 4 {
 			group.Go(func() {
@@ -178,6 +178,42 @@ func TestRing(t *testing.T) {
 	}
 }
 
+// TestRingTurns: what gives its place to another costs nobody its turn.
+func TestRingTurns(t *testing.T) {
+	at, ring, taken := time.Unix(1000, 0), NewRing(3, time.Hour), ""
+	for _, text := range []string{"a", "b", "c", "d", "e"} {
+		ring.put([]byte(text), at)
+		if text >= "c" {
+			taken += string(ring.take(at))
+		}
+	}
+	if taken += string(ring.take(at)); taken != "abcd" {
+		t.Errorf("taken in the order %s", taken)
+	}
+}
+
+// TestRingBytes: however many places there are, no more than so many bytes are held; the youngest are.
+func TestRingBytes(t *testing.T) {
+	at := time.Unix(1000, 0)
+	ring := NewRing(1000, time.Hour)
+	big := make([]byte, maxRingBytes/4)
+	for i := range 10 {
+		ring.put(big[:len(big)-i], at)
+	}
+	taken := map[int]int{}
+	for range 8 {
+		taken[len(ring.take(at))]++
+	}
+	if len(taken) != 4 || taken[len(big)-9] != 2 || taken[len(big)-6] != 2 {
+		t.Errorf("%v", taken)
+	}
+	ring.put(make([]byte, maxRingBytes+1), at)
+	ring.put([]byte("small"), at)
+	if ring.held != 5 || ring.bytes != 4*len(big)-6-7-8-9+5 {
+		t.Errorf("%d messages of %d bytes", ring.held, ring.bytes)
+	}
+}
+
 // TestSpoil: one character of the header's signature is another, and nothing else.
 func TestSpoil(t *testing.T) {
 	for i := range profiles() {
@@ -211,12 +247,12 @@ func TestMakerRefused(t *testing.T) {
 		"unknown kind":      {MakerConfig{PKI: p, Mix: Mix{"odd": 1}}, `no kind "odd"`},
 		"negative":          {MakerConfig{PKI: p, Mix: Mix{measure.Query: -1}}, "weight -1"},
 		"no ring":           {MakerConfig{PKI: p, Mix: everything()}, "no ring"},
-		"weights":           {MakerConfig{PKI: p, Mix: Queries(), Weights: []int{1}}, "1 weights for 6"},
-		"no weight":         {MakerConfig{PKI: p, Mix: Queries(), Weights: make([]int, 6)}, "no weight"},
+		"negative pad":      {MakerConfig{PKI: p, Mix: Queries(), Pad: -1}, "padded to -1 bytes"},
+		"too much pad":      {MakerConfig{PKI: p, Mix: Queries(), Pad: MaxPad + 1}, "padded to 1000001 bytes"},
 		"negative lifetime": {MakerConfig{PKI: p, Mix: Queries(), Lifetime: -1}, "lifetime"},
 		"negative cold":     {MakerConfig{PKI: p, Mix: Queries(), Cold: -1}, "cold"},
 	} {
-		if m, err := NewMaker(test.config); err == nil || m != nil || !strings.Contains(err.Error(), test.want) {
+		if m, err := NewMaker(t.Context(), test.config); err == nil || m != nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

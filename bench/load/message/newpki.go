@@ -1,6 +1,7 @@
 package message
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"encoding/json"
@@ -49,26 +50,38 @@ type keptConsumer struct {
 // be there: certificates, keys and CRLs below pki, the facts about all consumers as
 // registry.csv, the rules that permit what they ask as policy.yaml, and a configuration
 // with which stsd serves them on 127.0.0.1:8080 as stsd.yaml. Keys of RSA take a tenth of a
-// second each and more; they are made on all processors.
-func NewPKI(dir string, config PKIConfig) (*PKI, error) {
+// second each and more; they are made on all processors. When ctx ends, NewPKI does, too, after
+// the keys that are being made. With an error nothing of it is left in the folder, and no folder
+// that was not there before.
+func NewPKI(ctx context.Context, dir string, config PKIConfig) (*PKI, error) {
 	if err := config.fill(); err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	absent := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !absent {
 		return nil, fmt.Errorf("message: pki: %w", err)
 	}
 	if len(entries) > 0 {
 		return nil, fmt.Errorf("message: pki: %s is not empty, and nothing is overwritten: give another folder, or load the PKI in it", dir)
 	}
+	p, err := newPKI(ctx, dir, &config)
+	if err != nil {
+		return nil, errors.Join(err, discard(dir, absent))
+	}
+	return p, nil
+}
+
+// newPKI makes the PKI in a folder that holds nothing.
+func newPKI(ctx context.Context, dir string, config *PKIConfig) (*PKI, error) {
 	if err := os.MkdirAll(filepath.Join(dir, folderPKI, folderCRL), 0o700); err != nil {
 		return nil, fmt.Errorf("message: pki: %w", err)
 	}
-	m := &making{config: &config, dir: dir}
-	if err := m.make(); err != nil {
+	m := &making{config: config, dir: dir}
+	if err := m.make(ctx); err != nil {
 		return nil, err
 	}
-	p, err := LoadPKI(dir)
+	p, err := loadPKI(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +89,23 @@ func NewPKI(dir string, config PKIConfig) (*PKI, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, os.WriteFile(filepath.Join(dir, fileServer), []byte(text), 0o600)
+	w := writer{dir: dir}
+	w.write(fileServer, []byte(text), 0o600)
+	return p, w.err
+}
+
+// discard removes what newPKI has written, and the folder, too, when NewPKI made it.
+func discard(dir string, folder bool) error {
+	var err error
+	for _, name := range []string{folderPKI, fileKept, filePolicy, fileRegistry, fileServer} {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, name)))
+	}
+	if folder {
+		if gone := os.Remove(dir); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
 }
 
 // A making is a PKI on its way to the folder.
@@ -101,9 +130,9 @@ var serverLeaves = []serverLeaf{
 	{"sts-rsa", minipki.RSA2048}, {"sts-p256", minipki.P256}, {"tls-server", minipki.P256}, {"tls-client", minipki.P256},
 }
 
-func (m *making) make() error {
+func (m *making) make(ctx context.Context) error {
 	m.plan()
-	if err := m.generate(); err != nil {
+	if err := m.generate(ctx); err != nil {
 		return err
 	}
 	authority := len(serverLeaves)
@@ -111,7 +140,7 @@ func (m *making) make() error {
 	if m.authorities, err = newAuthorities(m.keys[authority:authority+len(authorityKeys)], m.config.From, m.config.Until); err != nil {
 		return err
 	}
-	if err := m.issue(); err != nil {
+	if err := m.issue(ctx); err != nil {
 		return err
 	}
 	if err := m.writeServer(); err != nil {
@@ -162,17 +191,17 @@ func (m *making) progress(before int) func(done, total int) {
 	return func(done, _ int) { m.config.Progress(before+done, len(m.kinds)+len(m.consumers)) }
 }
 
-func (m *making) generate() error {
+func (m *making) generate(ctx context.Context) error {
 	m.keys = make([]crypto.Signer, len(m.kinds))
-	return parallel(len(m.kinds), m.progress(0), func(i int) (err error) {
+	return parallel(ctx, len(m.kinds), m.progress(0), func(i int) (err error) {
 		m.keys[i], err = minipki.GenerateKey(m.kinds[i])
 		return err
 	})
 }
 
 // issue issues the certificates of all consumers.
-func (m *making) issue() error {
-	return parallel(len(m.consumers), m.progress(len(m.kinds)), func(i int) (err error) {
+func (m *making) issue(ctx context.Context) error {
+	return parallel(ctx, len(m.consumers), m.progress(len(m.kinds)), func(i int) (err error) {
 		c, alias := &m.consumers[i], strconv.Itoa(i+1)
 		if c.Identity, err = m.citizens.Issue(eid(c.Person, alias), m.keys[c.IdentityKey].Public()); err != nil {
 			return err

@@ -1,7 +1,7 @@
 package message
 
 import (
-	"crypto"
+	"context"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
@@ -135,7 +135,7 @@ func keyType(c *x509.Certificate) KeyType {
 func TestKeys(t *testing.T) {
 	for keys, want := range map[int]int{0: 10, 2: 4} {
 		done := 0
-		p, err := NewPKI(filepath.Join(t.TempDir(), "new"), PKIConfig{Keys: keys, Progress: func(now, total int) {
+		p, err := NewPKI(t.Context(), filepath.Join(t.TempDir(), "new"), PKIConfig{Keys: keys, Progress: func(now, total int) {
 			if now != done+1 || total != 9+want+5 { // 9 keys of servers and authorities
 				t.Errorf("%d of %d after %d", now, total, done)
 			}
@@ -164,31 +164,6 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestEngine: consumers sign with the keys that an engine made, each made once.
-func TestEngine(t *testing.T) {
-	p := testPKI(t)
-	asked := map[crypto.Signer]int{}
-	with, err := p.With(func(key crypto.Signer) (crypto.Signer, error) {
-		asked[key]++
-		return struct{ crypto.Signer }{key}, nil
-	})
-	fatal(t, err)
-	for _, c := range with.consumers {
-		if _, ok := c.identityKey.(struct{ crypto.Signer }); !ok {
-			t.Error("a key that the engine did not make")
-		}
-	}
-	for _, times := range asked {
-		if times != 1 {
-			t.Errorf("a key was made %d times", times)
-		}
-	}
-	refused := errors.New("no engine")
-	if _, err := p.With(func(crypto.Signer) (crypto.Signer, error) { return nil, refused }); !errors.Is(err, refused) {
-		t.Error(err)
-	}
-}
-
 // TestPKIRefused: what makes no PKI is said, and nothing is overwritten.
 func TestPKIRefused(t *testing.T) {
 	one := Profile{Identity: P256, Weight: 1, Consumers: 1}
@@ -212,11 +187,11 @@ func TestPKIRefused(t *testing.T) {
 		"known unknown":   {PKIConfig{Profiles: []Profile{one}, Wire: &noUnknown}, "twice"},
 		"empty wire":      {PKIConfig{Profiles: []Profile{one}, Wire: &Wire{}}, "no identification"},
 	} {
-		if p, err := NewPKI(t.TempDir(), test.config); err == nil || p != nil || !strings.Contains(err.Error(), test.want) {
+		if p, err := NewPKI(t.Context(), t.TempDir(), test.config); err == nil || p != nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := NewPKI(testPKI(t).Dir(), PKIConfig{Profiles: []Profile{one}}); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if _, err := NewPKI(t.Context(), testPKI(t).Dir(), PKIConfig{Profiles: []Profile{one}}); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Error(err)
 	}
 }
@@ -263,15 +238,20 @@ func TestLoadRefused(t *testing.T) {
 // TestParallel: everything is done once, and after an error nothing new is begun.
 func TestParallel(t *testing.T) {
 	var done [100]atomic.Int64
-	fatal(t, parallel(len(done), nil, func(i int) error { done[i].Add(1); return nil }))
+	fatal(t, parallel(t.Context(), len(done), nil, func(i int) error { done[i].Add(1); return nil }))
 	for i := range done {
 		if n := done[i].Load(); n != 1 {
 			t.Errorf("%d: %d times", i, n)
 		}
 	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := parallel(ended, 1000, nil, func(int) error { t.Error("begun after the end"); return nil }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 	var begun atomic.Int64
 	refused := errors.New("refused")
-	if err := parallel(1000, nil, func(int) error { begun.Add(1); return refused }); err != refused || int(begun.Load()) > runtime.GOMAXPROCS(0) {
+	if err := parallel(t.Context(), 1000, nil, func(int) error { begun.Add(1); return refused }); err != refused || int(begun.Load()) > runtime.GOMAXPROCS(0) {
 		t.Errorf("%v after %d", err, begun.Load())
 	}
 }

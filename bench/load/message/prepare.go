@@ -25,14 +25,13 @@ type PrepareConfig struct {
 	// how long the run may take.
 	Start time.Time
 	Rate  float64
-	// Early is how much sooner than planned a message may be sent, for arrivals that are not
-	// even; zero is a sixth of Lifetime.
-	Early time.Duration
-	// Workers sign at the same time; zero is one for each processor.
-	Workers int
 	// Progress, unless nil, is told how many messages are made, by one goroutine.
 	Progress func(done, total int)
 }
+
+// earlyPart is the part of its lifetime by which a message may be sent sooner than planned, for
+// arrivals that are not even.
+const earlyPart = 6
 
 // batchSize is how many messages a worker makes at once.
 const batchSize = 16
@@ -49,16 +48,13 @@ type batch struct {
 // up, and leaves the file as it was.
 func Prepare(ctx context.Context, config PrepareConfig) error {
 	config.Maker.Cold = 0
-	maker, err := NewMaker(config.Maker)
+	maker, err := NewMaker(ctx, config.Maker)
 	if err != nil {
 		return err
 	}
 	c := &maker.config
-	if config.Early == 0 {
-		config.Early = c.Lifetime / 6
-	}
-	h := Header{PKI: c.PKI.fingerprint, Made: c.Now().UTC(), Mix: c.Mix, Weights: c.Weights, Seed: c.Seed, Count: config.Count, Wire: *maker.wire,
-		Start: config.Start.UTC(), Rate: config.Rate, Early: config.Early, Lifetime: c.Lifetime, Clock: c.Clock}
+	h := Header{PKI: c.PKI.fingerprint, Made: c.Now().UTC(), Mix: c.Mix, Seed: c.Seed, Pad: c.Pad, Count: config.Count, Wire: *maker.wire,
+		Start: config.Start.UTC(), Rate: config.Rate, Early: c.Lifetime / earlyPart, Lifetime: c.Lifetime, Clock: c.Clock}
 	if err := h.check(); err != nil {
 		return fmt.Errorf("message: prepare: %w", err)
 	}
@@ -84,10 +80,7 @@ func (m *Maker) prepare(ctx context.Context, config *PrepareConfig, h *Header, o
 	if err != nil {
 		return err
 	}
-	workers := config.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
+	workers := runtime.GOMAXPROCS(0)
 	ctx, stop := context.WithCancel(ctx)
 	type job struct {
 		from, until uint64

@@ -34,8 +34,6 @@ type ServerOptions struct {
 	TestClock time.Time
 	// Durability of the audit trail: "sync" or "relaxed 1s".
 	Durability string
-
-	MaxInFlight, MaxConnections, MaxPerAddress, ReplayCapacity int
 }
 
 // ServerConfig returns the configuration of stsd, to stand in the folder of the PKI. The
@@ -69,33 +67,14 @@ func (p *PKI) ServerConfig(o ServerOptions) (string, error) {
 	line("environment: Test\npublic-url: %q", scheme+"://"+o.Address)
 	line("signing:\n  key: pki/%s.key\n  certificate: pki/%s.pem", signer, signer)
 	b.WriteString(serverTrust)
-	if o.ReplayCapacity != 0 {
-		line("messages:\n  replay-capacity: %d", o.ReplayCapacity)
-	}
 	line("registry:\n  file: registry.db\npolicy: %s\naudit:\n  dir: audit", filePolicy)
 	if o.Durability != "" {
 		line("  durability: %q", o.Durability)
-	}
-	if limits := o.limits(); limits != "" {
-		line("limits:\n%s", strings.TrimSuffix(limits, "\n"))
 	}
 	if !o.TestClock.IsZero() {
 		line("test-clock: %s", o.TestClock.UTC().Format(time.RFC3339Nano))
 	}
 	return b.String(), nil
-}
-
-func (o *ServerOptions) limits() string {
-	var b strings.Builder
-	for _, l := range []struct {
-		name  string
-		value int
-	}{{"max-in-flight", o.MaxInFlight}, {"max-connections", o.MaxConnections}, {"max-per-address", o.MaxPerAddress}} {
-		if l.value != 0 {
-			fmt.Fprintf(&b, "  %s: %d\n", l.name, l.value)
-		}
-	}
-	return b.String()
 }
 
 const serverTrust = `trust:

@@ -111,12 +111,16 @@ func TestServer(t *testing.T) {
 	testPKI(t) // makes the folder
 	p, err := longPKI()
 	fatal(t, err)
-	for _, o := range []ServerOptions{
-		{SigningKey: RSA2048},
-		{SigningKey: P256, TLS: ServerTLS, Durability: "relaxed 1s", MaxInFlight: 64, MaxConnections: 100, MaxPerAddress: 50, ReplayCapacity: 1000},
-		{TLS: MutualTLS},
+	for _, test := range []struct {
+		ServerOptions
+		pad int // near to the greatest body that stsd takes, 256 KiB
+	}{
+		{ServerOptions{SigningKey: RSA2048}, 250_000},
+		{ServerOptions{SigningKey: P256, TLS: ServerTLS, Durability: "relaxed 1s"}, 0},
+		{ServerOptions{TLS: MutualTLS}, 0},
 	} {
-		t.Run(string(o.TLS), func(t *testing.T) {
+		t.Run(string(test.TLS), func(t *testing.T) {
+			o := test.ServerOptions
 			o.Address, o.Admin, o.TestClock = freeAddress(t), freeAddress(t), start
 			serve(t, p, o)
 			client, scheme := &http.Client{}, "http"
@@ -137,15 +141,22 @@ func TestServer(t *testing.T) {
 			}
 			ring := NewRing(16, time.Hour)
 			checker := newChecker(t, CheckerConfig{PKI: p, Sample: 1, Clock: start, Replay: ring})
-			maker := MakerConfig{PKI: p, Mix: everything(), Seed: 5, Clock: start, Replay: ring}
+			maker := MakerConfig{PKI: p, Mix: everything(), Seed: 5, Clock: start, Replay: ring, Pad: test.pad}
 			path, _ := prepared(t, func(c *PrepareConfig) { c.Maker = maker })
+			file := open(t, path, FileConfig{PKI: p, Replay: ring})
+			if found := file.Header().Pad; found != test.pad {
+				t.Errorf("the file says it is padded to %d", found)
+			}
 			for _, source := range []interface {
 				Next(time.Time, *measure.Shot) error
-			}{newMaker(t, maker), open(t, path, FileConfig{PKI: p, Replay: ring})} {
+			}{newMaker(t, maker), file} {
 				seen := map[measure.Kind]bool{}
 				for range 40 {
 					var shot measure.Shot
 					fatal(t, source.Next(time.Now(), &shot))
+					if len(shot.Body) < test.pad {
+						t.Errorf("%s: %d bytes", shot.Kind, len(shot.Body))
+					}
 					status, answer := post(t, client, scheme+"://"+o.Address+"/IAM/Saml11TokenService/v1", &shot)
 					if v := checker.Check(&shot, status, answer); v.Class != measure.Right {
 						t.Fatalf("%s: %+v\n%s", shot.Kind, v, answer)
@@ -170,8 +181,7 @@ func fixed(config *tls.Config) *tls.Config {
 // refused.
 func TestServerConfig(t *testing.T) {
 	p := testPKI(t)
-	o := ServerOptions{Address: "127.0.0.1:1", Admin: "127.0.0.1:2", SigningKey: P256, TLS: MutualTLS, TestClock: start, Durability: "relaxed 1s",
-		MaxInFlight: 3, MaxConnections: 4, MaxPerAddress: 5, ReplayCapacity: 6}
+	o := ServerOptions{Address: "127.0.0.1:1", Admin: "127.0.0.1:2", SigningKey: P256, TLS: MutualTLS, TestClock: start, Durability: "relaxed 1s"}
 	text, err := p.ServerConfig(o)
 	fatal(t, err)
 	var tree map[string]any
@@ -180,15 +190,14 @@ func TestServerConfig(t *testing.T) {
 		"listen": "[map[address:127.0.0.1:1 certificate:pki/tls-server.pem client-authorities:[pki/tls-ca.pem] key:pki/tls-server.key]]",
 		"admin":  "127.0.0.1:2", "public-url": "https://127.0.0.1:1", "issuer": DefaultWire().Issuer,
 		"signing": "map[certificate:pki/sts-p256.pem key:pki/sts-p256.key]", "audit": "map[dir:audit durability:relaxed 1s]",
-		"limits":   "map[max-connections:4 max-in-flight:3 max-per-address:5]",
-		"messages": "map[replay-capacity:6]", "test-clock": start.String(),
+		"test-clock": start.String(),
 	} {
 		if found := fmt.Sprint(tree[path]); found != want {
 			t.Errorf("%s: %s instead of %s", path, found, want)
 		}
 	}
 	written, err := os.ReadFile(filepath.Join(p.Dir(), fileServer))
-	if err != nil || !strings.Contains(string(written), `address: "127.0.0.1:8080"`) || strings.Contains(string(written), "limits") {
+	if err != nil || !strings.Contains(string(written), `address: "127.0.0.1:8080"`) {
 		t.Errorf("%v\n%s", err, written)
 	}
 	for name, change := range map[string]func(*ServerOptions){

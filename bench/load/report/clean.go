@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -60,27 +61,29 @@ func copied(v reflect.Value, text func(string) string) reflect.Value {
 			out.Index(i).Set(copied(v.Index(i), text))
 		}
 	case reflect.Map:
-		return copiedCounts(v, text)
+		return copiedMap(v, text)
 	default:
 		return v
 	}
 	return out
 }
 
-// copiedCounts copies a map of counts; the counts of keys that become one are added up.
-func copiedCounts(v reflect.Value, text func(string) string) reflect.Value {
+// copiedMap copies a map. When keys become one, counts are added up, and of other values the first by its key before stays.
+func copiedMap(v reflect.Value, text func(string) string) reflect.Value {
 	if v.IsNil() {
 		return v
 	}
 	out := reflect.MakeMapWithSize(v.Type(), v.Len())
-	for entries := v.MapRange(); entries.Next(); {
-		key := copied(entries.Key(), text)
-		sum := reflect.New(v.Type().Elem()).Elem()
-		sum.SetUint(entries.Value().Uint())
-		if had := out.MapIndex(key); had.IsValid() {
-			sum.SetUint(sum.Uint() + had.Uint())
+	keys := v.MapKeys() // all are texts
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	for _, k := range keys {
+		key, value := copied(k, text), copied(v.MapIndex(k), text)
+		switch had := out.MapIndex(key); {
+		case !had.IsValid():
+			out.SetMapIndex(key, value)
+		case value.CanUint():
+			out.SetMapIndex(key, reflect.ValueOf(value.Uint()+had.Uint()).Convert(value.Type()))
 		}
-		out.SetMapIndex(key, sum)
 	}
 	return out
 }

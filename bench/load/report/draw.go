@@ -45,7 +45,10 @@ type drawnTick struct {
 
 type drawnLine struct{ Class, Path string }
 
+// A dot is of the class of its series, and of the class hollow.
 type dot struct{ Class, X, Y string }
+
+const hollow = " hollow"
 
 // A hit is the strip around one x in which the pointer shows its values.
 type hit struct{ X, Width, Middle, Hint string }
@@ -92,10 +95,18 @@ func (p plot) draw(f frame) drawing {
 		path, lone := p.path(f, s)
 		d.Lines = append(d.Lines, drawnLine{s.Class, path})
 		for i, v := range s.Y {
-			if !math.IsNaN(v) && (s.Dotted || lone[i]) {
-				d.Dots = append(d.Dots, dot{s.Class, px(f.x(p, p.Xs[i])), px(f.y(p, v))})
+			if math.IsNaN(v) || !s.Dotted && !lone[i] {
+				continue
 			}
+			class := s.Class
+			if s.Hollow != nil && s.Hollow[i] {
+				class += hollow
+			}
+			d.Dots = append(d.Dots, dot{class, px(f.x(p, p.Xs[i])), px(f.y(p, v))})
 		}
+	}
+	for _, o := range p.Others {
+		d.Dots = append(d.Dots, dot{o.Class + hollow, px(f.x(p, o.X)), px(f.y(p, o.Y))})
 	}
 	if p.Mark != nil {
 		d.Mark = p.drawnMark(f)

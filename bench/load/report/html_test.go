@@ -154,7 +154,7 @@ func TestPage(t *testing.T) {
 		t.Errorf("%d drawings, not %d", parts["plot"], want)
 	}
 	for _, want := range []string{"PASSED, WITH WARNINGS", "p99 ≤ 10 × mean service time", "Throughput against offered load", "Latency against offered load", "Ratios, A by B, round by round",
-		"Latency by percentile", "Latency over time", "Server CPU over time", "Server memory over time", "200 samlp:Success", "10 000 idle", "AMD EPYC", "cold-certificate: 8"} {
+		"Latency by percentile", "Latency over time", "Server CPU over time", "Server memory over time", "200 samlp:Success", "10 000 idle", "AMD EPYC", "0123456789abcdef…", "32.0 GiB", "0.420 in the minute before the run", "Hollow: tries that were not sustained", `class="dot s1 hollow"`, "cold-certificate: 8"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ type document struct {
 	Cautions []caution
 	Sections []section
 	On       string // the machine in one line
+	Servers  []fact // the programs that were started
 	Machine  []fact
 	Scenario string
 }
@@ -66,25 +68,30 @@ func documentOf(r *measure.Report) document {
 		Verdict:  verdictOf(r),
 		Cautions: cautionsOf(r),
 		On:       machineText(r.Machine),
-		Machine:  machineFacts(r.Machine),
+		Servers:  serverPrograms(r.Machine),
+		Machine:  append(machineFacts(r.Machine), serverPrograms(r.Machine)...),
 		Scenario: strings.TrimRight(r.Scenario, "\n"),
 	}
 	if d.Title == "" {
 		d.Title = "Load report"
 	}
-	for _, p := range r.Phases {
-		d.Sections = append(d.Sections, phaseSection(p))
+	if all := overview(r.Phases); len(all.Rows) > 1 {
+		d.Sections = append(d.Sections, section{Name: "Runs side by side", Lead: "What the phases of one load each came to.", Tables: []table{all}})
+	}
+	for i, p := range r.Phases {
+		d.Sections = append(d.Sections, phaseSection(p, r.Incomplete != "" && i == len(r.Phases)-1))
 	}
 	return d
 }
 
-func phaseSection(p measure.Phase) section {
+// phaseSection shows one phase; cut says that it was not run to its end.
+func phaseSection(p measure.Phase, cut bool) section {
 	name := phaseName(p.Name)
 	switch {
 	case p.Run != nil:
 		return runSection(name, p.Run)
 	case p.Search != nil:
-		return searchSection(name, p.Search)
+		return searchSection(name, p.Search, cut)
 	case p.Pair != nil:
 		return pairSection(name, p.Pair)
 	}
@@ -102,22 +109,41 @@ func machineFacts(m measure.Machine) []fact {
 	facts := []fact{
 		{"Processor", m.Processor},
 		{"Cores", count(uint64(max(m.Cores, 0)))},
+		{"Memory", size(m.Memory)},
 		{"System", m.OS},
+		{"Kernel", m.Kernel},
+		{"Load average", loadAverage(m.Load)},
 		{"Go", m.Go},
 		{"Version", m.Version},
 	}
 	for i := range facts {
-		if facts[i].Value == "" || facts[i].Value == "0" {
+		if slices.Contains([]string{"", "0", missing}, facts[i].Value) {
 			facts[i].Value = "not known"
 		}
 	}
 	return facts
 }
 
+// serverPrograms says which programs were started.
+func serverPrograms(m measure.Machine) (facts []fact) {
+	for _, name := range slices.Sorted(maps.Keys(m.Servers)) {
+		facts = append(facts, fact{"Server " + name, m.Servers[name]})
+	}
+	return facts
+}
+
+// loadAverage is that of the last minute before the run; zero was not measured.
+func loadAverage(v float64) string {
+	if v <= 0 {
+		return missing
+	}
+	return significant(v) + " in the minute before the run"
+}
+
 // machineText is what is known of the machine.
 func machineText(m measure.Machine) string {
 	var parts []string
-	for _, part := range []string{m.Processor, m.OS, m.Go, m.Version} {
+	for _, part := range []string{m.Processor, m.OS, m.Kernel, m.Go, m.Version} {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -127,6 +153,12 @@ func machineText(m measure.Machine) string {
 	}
 	if len(parts) == 0 {
 		return "a machine not described"
+	}
+	if m.Memory > 0 {
+		parts = append(parts, size(m.Memory)+" of memory")
+	}
+	if m.Load > 0 {
+		parts = append(parts, "load average "+significant(m.Load))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -269,6 +301,14 @@ func middle(runs []measure.Run, figure func(*measure.Run) float64) float64 {
 	return all[len(all)/2]
 }
 
+// offering is how long messages fell due. Reports from before it was told apart have but the duration.
+func offering(r *measure.Run) time.Duration {
+	if r.Offering > 0 {
+		return r.Offering
+	}
+	return r.Duration
+}
+
 // coresOf is the CPU that the server took of a run, in cores; zero when it was not measured.
 func coresOf(r *measure.Run) float64 {
 	if r.Server == nil || r.Duration <= 0 {
@@ -277,10 +317,10 @@ func coresOf(r *measure.Run) float64 {
 	return r.Server.CPU.Seconds() / r.Duration.Seconds()
 }
 
-// perServe is the CPU time by right answers; zero where it was not measured or the messages were a mix, whose other answers cost
-// as well.
+// perServe is the CPU time by right answers; zero where it was not measured, or other answers cost as well: those to a mix of messages,
+// and refusals.
 func perServe(r *measure.Run) time.Duration {
-	if r.Server == nil || len(r.Kinds) > 1 {
+	if r.Server == nil || len(r.Kinds) > 1 || r.Classes[measure.Busy] > 0 {
 		return 0
 	}
 	return r.Server.PerServe

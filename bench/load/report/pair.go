@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"sceau/bench/load/measure"
@@ -18,14 +19,12 @@ func pairSection(name string, p *measure.Pair) section {
 		Name: name,
 		Lead: fmt.Sprintf("%s against %s, turn by turn in %s%s. Ratios are A by B: served above 1 means that A does more, the others below 1 that A takes less. Of both targets, rates and CPU are medians of the rounds, percentiles those of all rounds together.",
 			a, b, plural(uint64(len(p.Ratios)), "round"), load),
-		Tiles: []tile{
-			{"Served, A by B", ratio(p.Median.Served), "median of rounds"},
-			{"p50, A by B", ratio(p.Median.P50), "median of rounds"},
-			{"p99, A by B", ratio(p.Median.P99), "median of rounds"},
-			{"CPU a serve, A by B", ratio(p.Median.PerServe), "median of rounds"},
-		},
 		Tables: []table{sideTable(p, a, b), ratioTable(p)},
 		Plots:  pairPlots(p, a, b),
+	}
+	for _, c := range compared(p) {
+		out.Tiles = append(out.Tiles, tile{"A by B: " + c.name, ratio(c.median), c.finding()})
+		out.Facts = append(out.Facts, fact{c.name, c.text()})
 	}
 	out.Details = append(sideDetails("A", p.A), sideDetails("B", p.B)...)
 	return out
@@ -67,12 +66,92 @@ func sideTable(p *measure.Pair, a, b string) table {
 
 func ratioTable(p *measure.Pair) table {
 	t := table{Caption: "Ratios, A by B", Head: []column{{Name: "round", Text: true}, {Name: "served"}, {Name: "p50"}, {Name: "p99"}, {Name: "CPU a serve"}}}
-	add := func(name string, r measure.Ratios, marked bool) {
-		t.Rows = append(t.Rows, row{Cells: []string{name, ratio(r.Served), ratio(r.P50), ratio(r.P99), ratio(r.PerServe)}, Marked: marked})
+	figures := compared(p)
+	add := func(name string, of func(comparison) float64, marked bool) {
+		cells := []string{name}
+		for _, c := range figures {
+			cells = append(cells, ratio(of(c)))
+		}
+		t.Rows = append(t.Rows, row{Cells: cells, Marked: marked})
 	}
-	add("median", p.Median, true)
-	for i, r := range p.Ratios {
-		add(fmt.Sprint(i+1), r, false)
+	add("median", func(c comparison) float64 { return c.median }, true)
+	add("least", func(c comparison) float64 { return c.least }, false)
+	add("greatest", func(c comparison) float64 { return c.greatest }, false)
+	for i := range p.Ratios {
+		add(fmt.Sprint(i+1), func(c comparison) float64 { return c.rounds[i] }, false)
 	}
 	return t
+}
+
+// fewestRounds is how many rounds must lie on one side of 1 before a difference counts as seen: by chance alone six do so once in 32
+// comparisons.
+const fewestRounds = 6
+
+// A comparison is one figure of a pair: its ratio, A by B, in each round, zero where it is not there.
+type comparison struct {
+	name            string
+	median          float64
+	least, greatest float64
+	rounds          []float64
+	known           int // rounds that have it
+}
+
+// compared lists the figures of a pair. CPU by right answers is left out where other answers cost as well.
+func compared(p *measure.Pair) []comparison {
+	cost := func(r measure.Ratios) float64 { return r.PerServe }
+	if costShared(p) {
+		cost = func(measure.Ratios) float64 { return 0 }
+	}
+	var all []comparison
+	for _, f := range []struct {
+		name string
+		of   func(measure.Ratios) float64
+	}{
+		{"served", func(r measure.Ratios) float64 { return r.Served }},
+		{"p50", func(r measure.Ratios) float64 { return r.P50 }},
+		{"p99", func(r measure.Ratios) float64 { return r.P99 }},
+		{"CPU a serve", cost},
+	} {
+		c := comparison{name: f.name, median: f.of(p.Median)}
+		for _, r := range p.Ratios {
+			v := f.of(r)
+			c.rounds = append(c.rounds, v)
+			if v <= 0 {
+				continue
+			}
+			if c.known == 0 {
+				c.least, c.greatest = v, v
+			}
+			c.least, c.greatest, c.known = min(c.least, v), max(c.greatest, v), c.known+1
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// costShared says whether CPU by right answers means nothing in any run of a pair.
+func costShared(p *measure.Pair) bool {
+	return slices.ContainsFunc(slices.Concat(p.A, p.B), func(r measure.Run) bool { return r.Server != nil && perServe(&r) == 0 })
+}
+
+// finding says whether the rounds agree that A and B differ.
+func (c comparison) finding() string {
+	switch {
+	case c.known == 0 || c.median <= 0:
+		return "not measured"
+	case c.least <= 1 && c.greatest >= 1:
+		return "no difference seen: rounds lie on both sides of 1"
+	case c.known < fewestRounds:
+		return fmt.Sprintf("no difference seen: fewer than %d rounds", fewestRounds)
+	case c.least > 1:
+		return "A more in every round"
+	}
+	return "A less in every round"
+}
+
+func (c comparison) text() string {
+	if c.known == 0 || c.median <= 0 {
+		return missing
+	}
+	return fmt.Sprintf("A by B %s (median), from %s to %s: %s", ratio(c.median), ratio(c.least), ratio(c.greatest), c.finding())
 }

@@ -2,45 +2,63 @@ package report
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"sceau/bench/load/measure"
 )
 
-// searchPlots are those over the offered load.
+// searchPlots are those over the offered load: a point for each try, and a line through the last one at each rate.
 func searchPlots(s *measure.Search) []plot {
 	steps := byOffered(s)
 	if len(steps) == 0 {
 		return nil
 	}
+	knee, most := kneeOf(s), 0.0
 	base := plot{}
-	for _, step := range steps {
+	if knee >= 0 {
+		most = s.Steps[knee].Load.Rate
+	}
+	if most > 0 {
+		base.Mark = &mark{most, "knee"}
+	}
+	var last, again []*measure.Run
+	var failed []bool
+	for i, step := range steps {
+		if i+1 < len(steps) && steps[i+1].Load.Rate == step.Load.Rate {
+			again = append(again, step)
+			continue
+		}
+		last, failed = append(last, step), append(failed, step.Load.Rate > most)
 		base.Xs = append(base.Xs, step.Load.Rate)
+	}
+	if len(again) > 0 || slices.Contains(failed, true) {
+		base.Note = "Hollow: tries that were not sustained, or were run again at the same rate."
 	}
 	x, how := offeredScale(base.Xs[0], base.Xs[len(base.Xs)-1], 7)
 	base.X = axis{"offered, messages a second" + how, x, askedRate}
-	if knee := kneeOf(s); knee >= 0 && s.Steps[knee].Load.Rate > 0 {
-		base.Mark = &mark{s.Steps[knee].Load.Rate, "knee"}
-	}
-	line := func(name, class string, figure func(*measure.Run) float64) series {
-		out := series{Name: name, Class: class, Dotted: class != "ideal"}
-		for _, step := range steps {
-			out.Y = append(out.Y, figure(step))
+	draw := func(p *plot, name, class string, figure func(*measure.Run) float64) {
+		line := series{Name: name, Class: class, Dotted: class != "ideal", Hollow: failed}
+		for _, step := range last {
+			line.Y = append(line.Y, figure(step))
 		}
-		return out
+		p.Series = append(p.Series, line)
+		for _, step := range again {
+			if v := figure(step); line.Dotted && !math.IsNaN(v) {
+				p.Others = append(p.Others, other{class, step.Load.Rate, v})
+			}
+		}
 	}
 
 	throughput := base
 	throughput.Title = "Throughput against offered load"
-	throughput.Series = []series{
-		line("all that was offered", "ideal", func(r *measure.Run) float64 { return r.Load.Rate }),
-		line("served", "s1", func(r *measure.Run) float64 { return max(r.Served, 0) }),
+	draw(&throughput, "all that was offered", "ideal", func(r *measure.Run) float64 { return r.Load.Rate })
+	draw(&throughput, "served", "s1", func(r *measure.Run) float64 { return max(r.Served, 0) })
+	if slices.ContainsFunc(steps, func(r *measure.Run) bool { return r.Classes[measure.Busy] > 0 }) {
+		draw(&throughput, "refused as busy", "s2", func(r *measure.Run) float64 { return perSecond(r.Classes[measure.Busy], r.Duration) })
 	}
-	busy := line("refused as busy", "s2", func(r *measure.Run) float64 { return perSecond(r.Classes[measure.Busy], r.Duration) })
-	if _, high, _ := extent([]series{busy}); high > 0 {
-		throughput.Series = append(throughput.Series, busy)
-	}
-	low, high, _ := extent(throughput.Series)
+	low, high, _ := throughput.extent()
 	throughput.Y = axis{"messages a second", rateScale(high, 6), rate}
 	if x.logarithmic {
 		least, _, _ := extent(throughput.Series[:1])
@@ -50,12 +68,13 @@ func searchPlots(s *measure.Search) []plot {
 
 	times := base
 	times.Title = "Latency against offered load"
-	times.Series = []series{
-		line("max", "s3", func(r *measure.Run) float64 { return measured(float64(longestOf(r))) }),
-		line("p99", "s2", func(r *measure.Run) float64 { return measured(float64(r.Latency.Quantile(.99))) }),
-		line("p50", "s1", func(r *measure.Run) float64 { return measured(float64(r.Latency.Quantile(.5))) }),
+	draw(&times, "max", "s3", func(r *measure.Run) float64 { return measured(float64(longestOf(r))) })
+	draw(&times, "p99", "s2", func(r *measure.Run) float64 { return measured(float64(r.Latency.Quantile(.99))) })
+	draw(&times, "p50", "s1", func(r *measure.Run) float64 { return measured(float64(r.Latency.Quantile(.5))) })
+	if low, high, ok := times.extent(); ok {
+		s, how := latencyScale(low, high, 6)
+		times.Y = axis{"latency" + how, s, writeLatency}
 	}
-	times.Y = latencyAxis("latency", times.Series)
 	return drawable(throughput, times)
 }
 
@@ -70,19 +89,10 @@ func longestOf(r *measure.Run) time.Duration {
 // pairPlots are the ratios round by round and the latencies of both.
 func pairPlots(p *measure.Pair, a, b string) []plot {
 	rounds := plot{Title: "Ratios, A by B, round by round"}
-	figures := []struct {
-		name   string
-		figure func(measure.Ratios) float64
-	}{
-		{"served", func(r measure.Ratios) float64 { return r.Served }},
-		{"p50", func(r measure.Ratios) float64 { return r.P50 }},
-		{"p99", func(r measure.Ratios) float64 { return r.P99 }},
-		{"CPU a serve", func(r measure.Ratios) float64 { return r.PerServe }},
-	}
-	for i, f := range figures {
-		s := series{Name: f.name, Class: fmt.Sprintf("s%d", i+1), Dotted: true}
-		for _, r := range p.Ratios {
-			s.Y = append(s.Y, measured(f.figure(r)))
+	for i, c := range compared(p) {
+		s := series{Name: c.name, Class: fmt.Sprintf("s%d", i+1), Dotted: true}
+		for _, v := range c.rounds {
+			s.Y = append(s.Y, measured(v))
 		}
 		rounds.Series = append(rounds.Series, s)
 	}

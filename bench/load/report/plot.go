@@ -14,6 +14,7 @@ type plot struct {
 	X, Y   axis
 	Xs     []float64 // ascending, shared by all series
 	Series []series
+	Others []other  // values beside the lines
 	Mark   *mark    // of one x
 	Level  *float64 // a y that others are compared with
 }
@@ -30,7 +31,14 @@ type series struct {
 	Name   string
 	Class  string // of the page's style: s1 to s6, or ideal
 	Y      []float64
-	Dotted bool // with a dot at each value
+	Dotted bool   // with a dot at each value
+	Hollow []bool // which dots are not filled; nil: none
+}
+
+// An other value is one that no line goes through: a hollow dot of a series.
+type other struct {
+	Class string
+	X, Y  float64
 }
 
 // A mark is a line across the plot at one x.
@@ -61,6 +69,15 @@ func extent(all []series) (low, high float64, ok bool) {
 		}
 	}
 	return low, high, ok
+}
+
+// extent is that of all values that the plot shows.
+func (p plot) extent() (low, high float64, ok bool) {
+	all := slices.Clone(p.Series)
+	for _, o := range p.Others {
+		all = append(all, series{Y: []float64{o.Y}})
+	}
+	return extent(all)
 }
 
 // withValues drops series that have none.

@@ -25,15 +25,12 @@ func writeLatency(v float64) string { return latency(time.Duration(v)) }
 
 // runPlots are those of one run.
 func runPlots(r *measure.Run) []plot {
-	s := secondsOf(r.Series)
-	return drawable(
-		percentilePlot("Latency by percentile",
-			timed{"latency", r.Latency}, timed{"service", r.Service}, timed{"refusal", r.Refusal}),
-		latencyOverTime(s),
-		servedOverTime(s),
-		cpuOverTime(s),
-		rssOverTime(s),
-	)
+	plots := []plot{percentilePlot("Latency by percentile",
+		timed{"latency", r.Latency}, timed{"service", r.Service}, timed{"refusal", r.Refusal}, timed{"refusal, service", r.RefusalService})}
+	if s := secondsOf(r.Series); len(s.seconds) > 1 { // one second is no course
+		plots = append(plots, latencyOverTime(s), servedOverTime(s), cpuOverTime(s), rssOverTime(s))
+	}
+	return drawable(plots...)
 }
 
 // A timed histogram has a name.

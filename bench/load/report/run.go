@@ -8,11 +8,42 @@ import (
 	"sceau/bench/load/measure"
 )
 
+// overview sets the runs of a report side by side, so that growth from one to the next is seen.
+func overview(phases []measure.Phase) table {
+	t := table{Caption: "The phases, as they ran", Head: []column{{Name: "phase", Text: true}, {Name: "connections"}, {Name: "offered"}, {Name: "served"},
+		{Name: "p50"}, {Name: "p99"}, {Name: "CPU"}, {Name: "greatest RSS"}}}
+	for _, p := range phases {
+		r := p.Run
+		if r == nil {
+			continue
+		}
+		offered, rss := missing, missing
+		if r.Load.Rate > 0 {
+			offered = askedRate(r.Load.Rate)
+		}
+		if r.Server != nil {
+			rss = size(r.Server.RSSMax)
+		}
+		connections := plus(count(uint64(max(r.Connections, 0))), r.Idle)
+		t.Rows = append(t.Rows, row{Cells: []string{phaseName(p.Name), connections, offered, rate(r.Served),
+			quantile(r.Latency, .5), quantile(r.Latency, .99), cores(coresOf(r)), rss}})
+	}
+	return t
+}
+
+// plus adds what is idle beside.
+func plus(connections string, idle int) string {
+	if idle <= 0 {
+		return connections
+	}
+	return connections + " + " + count(uint64(idle))
+}
+
 // runSection shows one run in full.
 func runSection(name string, r *measure.Run) section {
 	return section{
 		Name:   name,
-		Lead:   fmt.Sprintf("Run against %s: %s, for %s.", targetName(r.Target), loadText(r), span(r.Duration)),
+		Lead:   fmt.Sprintf("Run against %s: %s, for %s.", targetName(r.Target), loadText(r), span(offering(r))),
 		Tiles:  runTiles(r),
 		Facts:  runFacts(r),
 		Tables: runTables(r),
@@ -41,7 +72,7 @@ func runTiles(r *measure.Run) []tile {
 		{"No right answer", share(float64(without), float64(r.Offered)), fmt.Sprintf("%s of %s", count(without), plural(r.Offered, "message"))},
 	}
 	if r.Server != nil {
-		note := "mean of the run"
+		note := "mean until the last exchange"
 		if d := perServe(r); d > 0 {
 			note = latency(d) + " a right answer"
 		}
@@ -66,7 +97,7 @@ func maxText(h *measure.Histogram) string {
 
 func runFacts(r *measure.Run) []fact {
 	facts := []fact{{"Load", loadText(r)}, {"Connections", connectionsText(r)}, {"Measured", measuredText(r)}}
-	served := rate(r.Served) + " right answers"
+	served := rate(r.Served) + " right answers within the " + span(offering(r)) + " of load"
 	if r.Load.Rate > 0 {
 		served += fmt.Sprintf(", %s of %s offered", share(r.Served, r.Load.Rate), askedRate(r.Load.Rate))
 	}
@@ -94,16 +125,22 @@ func flow(way string, n uint64, d time.Duration) string {
 
 func connectionsText(r *measure.Run) string {
 	text := count(uint64(max(r.Connections, 0)))
-	if r.Idle > 0 {
-		text += fmt.Sprintf(", and %s idle beside", count(uint64(r.Idle)))
+	switch {
+	case r.IdleAsked > r.Idle:
+		text += fmt.Sprintf(", and %s idle beside, of which %s were left at the end", count(uint64(r.IdleAsked)), count(uint64(max(r.Idle, 0))))
+	case r.Idle > 0:
+		text += fmt.Sprintf(", and %s idle beside, all left at the end", count(uint64(r.Idle)))
 	}
 	return text
 }
 
 func measuredText(r *measure.Run) string {
-	text := span(r.Duration)
+	text := span(offering(r)) + " of load"
 	if !r.Began.IsZero() {
 		text += " from " + r.Began.UTC().Format("15:04:05 UTC")
+	}
+	if r.Duration > offering(r) {
+		text += ", and " + span(r.Duration-offering(r)) + " more to the end of the last exchange"
 	}
 	if r.Warmup > 0 {
 		return text + ", after a warm-up of " + span(r.Warmup)
@@ -142,6 +179,9 @@ func serverFacts(r *measure.Run) []fact {
 	} else {
 		generator = append(generator, "THE BOTTLENECK: "+g.Limited)
 	}
+	if g.Imprecise != "" {
+		generator = append(generator, "imprecise: "+g.Imprecise)
+	}
 	return []fact{server, {"Generator", strings.Join(generator, "; ")}}
 }
 
@@ -156,6 +196,9 @@ func timesTable(r *measure.Run) table {
 	t.Rows[0].Marked = true
 	if answers(r.Refusal) > 0 {
 		t.Rows = append(t.Rows, latencyRow("refusal", r.Refusal))
+	}
+	if answers(r.RefusalService) > 0 {
+		t.Rows = append(t.Rows, latencyRow("refusal, service", r.RefusalService))
 	}
 	return t
 }

@@ -42,9 +42,9 @@ func sampleRun(target string, offered float64, seconds int, seed uint64) *measur
 	d := newDraw(seed)
 	r := &measure.Run{
 		Target: target, Load: measure.Load{Loop: "open", Rate: offered, Arrivals: "poisson"},
-		Began: begun, Warmup: 5 * time.Second, Duration: time.Duration(seconds) * time.Second, Connections: 64,
+		Began: begun, Warmup: 5 * time.Second, Offering: time.Duration(seconds) * time.Second, Duration: time.Duration(seconds) * time.Second, Connections: 64,
 		Classes: map[measure.Class]uint64{}, Kinds: map[measure.Kind]uint64{}, Codes: map[string]uint64{},
-		Latency: measure.NewHistogram(), Service: measure.NewHistogram(), Refusal: measure.NewHistogram(),
+		Latency: measure.NewHistogram(), Service: measure.NewHistogram(), Refusal: measure.NewHistogram(), RefusalService: measure.NewHistogram(),
 	}
 	load := offered / capacity
 	late := measure.NewHistogram()
@@ -60,7 +60,9 @@ func sampleRun(target string, offered float64, seconds int, seed uint64) *measur
 			late.Record(time.Duration(8e3 + 2e4*d.ExpFloat64()))
 		}
 		for range due - served {
-			r.Refusal.Record(time.Duration(4e5 + 2e5*d.ExpFloat64()))
+			refused := time.Duration(4e5 + 2e5*d.ExpFloat64())
+			r.Refusal.Record(refused)
+			r.RefusalService.Record(refused * 3 / 4)
 		}
 		r.Latency.Merge(second)
 		rss = min(rss+3e6*d.Float64(), 118e6)
@@ -92,7 +94,8 @@ func sampleRun(target string, offered float64, seconds int, seed uint64) *measur
 // sampleMix is a run with every kind of message, and some that got no answer.
 func sampleMix() *measure.Run {
 	r := sampleRun("stsd, mutual TLS", 1800, 60, 1)
-	r.Idle = 10000
+	r.Idle, r.IdleAsked = 10000, 10000
+	r.Duration += 40 * time.Millisecond // the last answer
 	n := r.Answered
 	r.Kinds = map[measure.Kind]uint64{measure.Query: n * 80 / 100, measure.ColdCertificate: n * 8 / 100, measure.BadSignature: n * 4 / 100,
 		measure.Replay: n * 4 / 100, measure.IllFormed: n * 2 / 100, measure.UnknownAttribute: n * 2 / 100}
@@ -105,10 +108,10 @@ func sampleMix() *measure.Run {
 	return r
 }
 
-// sampleSearch has eight steps: it doubles until the criterion breaks and then halves the interval.
+// sampleSearch has nine steps: it doubles until the criterion breaks, halves the interval, and tries one rate twice.
 func sampleSearch() *measure.Search {
 	s := &measure.Search{}
-	for i, offered := range []float64{200, 400, 800, 1600, 3200, 2400, 2800, 2600} {
+	for i, offered := range []float64{200, 400, 800, 1600, 3200, 2400, 2800, 2600, 2600} {
 		s.Steps = append(s.Steps, *sampleRun("stsd", offered, 8, uint64(i)+10))
 	}
 	s.Knee, s.Saturation = 5, s.Steps[5].Served
@@ -144,8 +147,9 @@ func sampleReport() *measure.Report {
 	steady := sampleMix()
 	return &measure.Report{
 		Title: "stsd on one machine", Scenario: sampleScenario, Made: begun.Add(4 * time.Minute),
-		Machine: measure.Machine{Processor: "AMD EPYC 7763 64-Core Processor", Cores: 8, OS: "linux/amd64", Go: "go1.26.8", Version: "v0.9.2-14-gc34d231"},
-		Phases:  []measure.Phase{{Name: "steady", Run: steady}, {Name: "saturation", Search: sampleSearch()}, {Name: "against v0.9", Pair: samplePair()}},
+		Machine: measure.Machine{Processor: "AMD EPYC 7763 64-Core Processor", Cores: 8, OS: "linux/amd64", Go: "go1.26.8, GOMAXPROCS 8", Version: "v0.9.2-14-gc34d231",
+			Kernel: "6.12.30", Memory: 32 << 30, Load: 0.42, Servers: map[string]string{"stsd": "/tmp/stsd, SHA-256 0123456789abcdef…, c34d23100000"}},
+		Phases: []measure.Phase{{Name: "steady", Run: steady}, {Name: "saturation", Search: sampleSearch()}, {Name: "against v0.9", Pair: samplePair()}},
 		Verdict: []measure.Judgement{
 			{Phase: "steady", What: "no wrong answer", Found: "0", Holds: true},
 			{Phase: "steady", What: "p99 ≤ 10 × mean service time", Found: fmt.Sprintf("%s, mean %s", latency(steady.Latency.Quantile(.99)), latency(steady.Service.Mean())), Holds: true},

@@ -19,7 +19,8 @@ func kneeOf(s *measure.Search) int {
 func stepName(phase string, i int) string { return fmt.Sprintf("%s, step %d", phase, i+1) }
 
 // searchSection shows how a saturation point was found; the step at the knee in full, the others folded away.
-func searchSection(name string, s *measure.Search) section {
+// cut says that the search was cut short.
+func searchSection(name string, s *measure.Search, cut bool) section {
 	target := ""
 	if len(s.Steps) > 0 {
 		target = s.Steps[0].Target
@@ -36,11 +37,15 @@ func searchSection(name string, s *measure.Search) section {
 		out.Tiles = []tile{{"Saturation", missing, "no step met the criterion"}}
 	} else {
 		step := &s.Steps[knee]
+		saturation := rate(s.Saturation)
+		if cut || s.Limited != "" || !failedBeyond(s, step.Load.Rate) {
+			saturation = "at least " + saturation
+		}
 		out.Facts = []fact{
-			{"Saturation", rate(s.Saturation) + " right answers, the greatest rate that was sustained"},
+			{"Saturation", saturation + " right answers, the greatest rate that was sustained"},
 			{"At the knee", fmt.Sprintf("step %d: %s, served %s", knee+1, loadText(step), rate(step.Served))},
 		}
-		out.Tiles = append([]tile{{"Saturation", rate(s.Saturation), "greatest rate sustained"}}, kneeTiles(step)...)
+		out.Tiles = append([]tile{{"Saturation", saturation, "greatest rate sustained"}}, kneeTiles(step)...)
 		times := timesTable(step)
 		times.Caption = "Latency at the knee"
 		out.Tables = append(out.Tables, times)
@@ -61,6 +66,11 @@ func searchSection(name string, s *measure.Search) section {
 		out.Details = append(out.Details, detail)
 	}
 	return out
+}
+
+// failedBeyond says whether a greater rate was tried: that it is not the knee says that it failed.
+func failedBeyond(s *measure.Search, knee float64) bool {
+	return slices.ContainsFunc(s.Steps, func(r measure.Run) bool { return r.Load.Rate > knee })
 }
 
 // kneeTiles are the tiles of a run but the first, which the saturation says better.
@@ -95,9 +105,8 @@ func stepTable(s *measure.Search) table {
 		if step.Load.Rate > 0 {
 			offered = askedRate(step.Load.Rate)
 		}
-		lost := step.Classes[measure.Failed] + step.Classes[measure.TimedOut] + step.Classes[measure.Unsent]
 		t.Rows = append(t.Rows, row{Marked: i == knee, Cells: []string{fmt.Sprint(i + 1), offered, rate(step.Served), share(float64(step.Classes[measure.Right]), float64(step.Offered)),
-			quantile(step.Latency, .5), quantile(step.Latency, .99), maxText(step.Latency), count(step.Classes[measure.Busy]), count(lost), cores(coresOf(step))}})
+			quantile(step.Latency, .5), quantile(step.Latency, .99), maxText(step.Latency), count(step.Classes[measure.Busy]), count(step.Lost()), cores(coresOf(step))}})
 	}
 	return t
 }

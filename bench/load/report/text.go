@@ -17,6 +17,9 @@ func Text(w io.Writer, r *measure.Report) error {
 	p := &paper{}
 	p.wrap("", d.Title)
 	p.wrap("", "measured "+d.Made+" on "+d.On)
+	for _, s := range d.Servers {
+		p.item("", strings.ToLower(s.Name[:1])+s.Name[1:]+": "+s.Value)
+	}
 	p.blank()
 	p.wrap("", d.Verdict.Outcome.Word()+": "+d.Verdict.Sentence)
 	for _, j := range d.Verdict.Judgements {

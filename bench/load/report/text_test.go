@@ -36,6 +36,8 @@ func failedRun() *measure.Run {
 	r.Classes[measure.Wrong], r.Classes[measure.Unsent] = 2, 300
 	r.Offered += 300
 	r.Generator.Live, r.Generator.Limited = true, "late by 4 ms at p99 while connections were free"
+	r.Idle, r.IdleAsked, r.WrongInWarmup = 9, 12, 1
+	r.Generator.Imprecise = "it was late by more than a tenth of p50"
 	r.Wrong = []measure.WrongAnswer{
 		{Kind: measure.Query, Why: "InResponseTo is of another request", Status: 200, Answer: "<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>" + strings.Repeat("x", 900)},
 		{Kind: measure.Replay, Why: "answered with an assertion", Status: 200, Answer: "\x1b[2J"},
@@ -92,6 +94,8 @@ func TestWrap(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	holds, weak, broken := measure.Judgement{Holds: true}, measure.Judgement{}, measure.Judgement{Failed: true}
 	good := measure.Phase{Run: &measure.Run{Classes: map[measure.Class]uint64{measure.Right: 5}}}
+	lost := measure.Phase{Run: &measure.Run{Offered: 1000, Classes: map[measure.Class]uint64{measure.Right: 999, measure.Failed: 1}}}
+	warm := measure.Phase{Run: &measure.Run{WrongInWarmup: 3, Classes: map[measure.Class]uint64{measure.Right: 5}}}
 	wrong := measure.Phase{Pair: &measure.Pair{B: []measure.Run{{Classes: map[measure.Class]uint64{measure.Wrong: 1}}}}}
 	shown := measure.Phase{Search: &measure.Search{Steps: []measure.Run{{Wrong: make([]measure.WrongAnswer, 2)}}}}
 	for name, test := range map[string]struct {
@@ -109,11 +113,16 @@ func TestVerdict(t *testing.T) {
 		"held and failed":                 {[]measure.Phase{good}, []measure.Judgement{{Holds: true, Failed: true}}, failed, "1 of 1 expectation broken"},
 		"a wrong answer nobody asked for": {[]measure.Phase{good, wrong}, []measure.Judgement{holds}, failed, "answers were wrong; 1 wrong answer"},
 		"wrong answers not counted":       {[]measure.Phase{shown}, nil, failed, "answers were wrong; 2 wrong answers"},
+		"all held, with a caution":        {[]measure.Phase{good, lost}, []measure.Judgement{holds}, warned, "1 expectation held, and there is 1 caution about the figures"},
+		"wrong in the warm-up":            {[]measure.Phase{warm}, []measure.Judgement{holds}, failed, "answers were wrong; 3 wrong answers"},
 		"broken by wrong answers":         {[]measure.Phase{wrong}, []measure.Judgement{broken}, failed, "1 of 1 expectation broken; 1 wrong answer"},
 	} {
 		v := verdictOf(&measure.Report{Phases: test.phases, Verdict: test.expected})
 		if v.Outcome != test.want || v.Sentence != test.sentence {
 			t.Errorf("%s: %s, %q", name, v.Outcome.Word(), v.Sentence)
+		}
+		if r := (&measure.Report{Phases: test.phases, Verdict: test.expected}); Failed(r) != (test.want == failed) {
+			t.Errorf("%s: Failed says %v", name, Failed(r))
 		}
 	}
 }
@@ -126,6 +135,10 @@ func TestIncomplete(t *testing.T) {
 	if v := verdictOf(r); v.Outcome != failed || v.Sentence != "the scenario was not run to its end" {
 		t.Errorf("%s, %q", v.Outcome.Word(), v.Sentence)
 	}
+	r.Verdict = append(r.Verdict, measure.Judgement{Failed: true})
+	if v := verdictOf(r); v.Outcome != failed || v.Sentence != "1 of 2 expectations broken; the scenario was not run to its end" {
+		t.Errorf("%s, %q", v.Outcome.Word(), v.Sentence)
+	}
 	if got := cautionsOf(r); len(got) != 2 || got[0].What != "INCOMPLETE: interrupted" || got[1].What != r.Notes[0] {
 		t.Errorf("%v", got)
 	}
@@ -135,6 +148,11 @@ func TestCautions(t *testing.T) {
 	run := func(offered, right uint64) measure.Run {
 		return measure.Run{Offered: offered, Sent: offered, Answered: right, Classes: map[measure.Class]uint64{measure.Right: right}}
 	}
+	lost, closed := run(1000, 999), run(10, 10)
+	lost.Classes[measure.TimedOut] = 1
+	closed.Idle, closed.IdleAsked = 7, 9
+	blurred := run(10, 10)
+	blurred.Generator.Imprecise = "late"
 	few, silent, fine := run(1000, 980), run(1000, 0), run(1000, 995)
 	limited := run(10, 10)
 	limited.Generator.Limited = "its CPU"
@@ -145,6 +163,9 @@ func TestCautions(t *testing.T) {
 		"fine":                     {measure.Phase{Name: "p", Run: &fine}, ""},
 		"some without answer":      {measure.Phase{Name: "p", Run: &few}, "p: 20 of 1000 messages had no right answer (2.00 %)"},
 		"no answer":                {measure.Phase{Name: "p", Run: &silent}, "p: not one answer"},
+		"one lost":                 {measure.Phase{Name: "p", Run: &lost}, "p: 1 message without any answer"},
+		"idle ones ended":          {measure.Phase{Name: "p", Run: &closed}, "p: 9 idle connections were to stay open, and the server ended all but 7"},
+		"imprecise":                {measure.Phase{Name: "p", Run: &blurred}, "p: the generator blurs the percentiles: late"},
 		"generator":                {measure.Phase{Name: "p", Run: &limited}, "p: the generator was the bottleneck, not the server: its CPU"},
 		"past saturation":          {measure.Phase{Name: "p", Search: &measure.Search{Saturation: 1, Steps: []measure.Run{fine, few}}}, ""},
 		"at the knee":              {measure.Phase{Name: "p", Search: &measure.Search{Saturation: 1, Steps: []measure.Run{few, fine}}}, "p, step 1: 20 of 1000"},

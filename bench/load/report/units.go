@@ -74,6 +74,14 @@ func plural(n uint64, noun string) string {
 	return count(n) + " " + noun + "s"
 }
 
+// are is "is 1 caution", "are 2 cautions".
+func are(n uint64, noun string) string {
+	if n == 1 {
+		return "is 1 " + noun
+	}
+	return "are " + plural(n, noun)
+}
+
 // A unit is a name for that many of the base.
 type unit struct {
 	of   float64

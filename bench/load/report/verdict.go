@@ -52,7 +52,15 @@ func judgementOf(j measure.Judgement) judgement {
 	return out
 }
 
-// verdictOf puts together what was expected and what is a failure whatever was expected.
+// cutShort is said of a report with Incomplete.
+const cutShort = "the scenario was not run to its end"
+
+// Failed says whether a report is a failure: a wrong answer in any of its runs, the warm-up included, a scenario that was not run to
+// its end, or a broken expectation. The headline says it, and the exit status of the tool is to be by it.
+func Failed(r *measure.Report) bool { return verdictOf(r).Outcome == failed }
+
+// verdictOf puts together what was expected and what is a failure whatever was expected. What passed although there is something to
+// be known before the figures are believed, passed with warnings.
 func verdictOf(r *measure.Report) verdict {
 	var v verdict
 	var broken, weak uint64
@@ -70,22 +78,28 @@ func verdictOf(r *measure.Report) verdict {
 	for _, run := range runsOf(r) {
 		wrong += run.WrongAnswers()
 	}
-	all := plural(uint64(len(r.Verdict)), "expectation")
+	all, cautions := plural(uint64(len(r.Verdict)), "expectation"), uint64(len(cautionsOf(r)))
 	switch {
 	case broken > 0:
 		v.Outcome, v.Sentence = failed, fmt.Sprintf("%s of %s broken", count(broken), all)
 	case wrong > 0:
 		v.Outcome, v.Sentence = failed, "answers were wrong"
 	case r.Incomplete != "":
-		v.Outcome, v.Sentence = failed, "the scenario was not run to its end"
+		v.Outcome, v.Sentence = failed, cutShort
 	case len(r.Phases) == 0:
 		v.Sentence = "nothing was measured"
 	case len(r.Verdict) == 0:
 		v.Sentence = "the scenario states no expectation"
-	case weak > 0:
+	case weak > 0: // whether or not there are cautions
 		v.Outcome, v.Sentence = warned, fmt.Sprintf("%s of %s not held, none that fails the run", count(weak), all)
+	case cautions > 0:
+		v.Outcome, v.Sentence = warned, all+" held, and there "+are(cautions, "caution")+" about the figures"
 	default:
 		v.Outcome, v.Sentence = passed, all+" held"
+	}
+	if r.Incomplete != "" && v.Sentence != cutShort {
+		v.Outcome = failed
+		v.Sentence += "; " + cutShort
 	}
 	if wrong > 0 {
 		v.Sentence += "; " + plural(wrong, "wrong answer")
@@ -112,79 +126,6 @@ func runsOf(r *measure.Report) []*measure.Run {
 			add(p.Pair.A)
 			add(p.Pair.B)
 		}
-	}
-	return all
-}
-
-// A caution says why figures of a phase are less than they seem.
-type caution struct{ Where, What string }
-
-// cautionsOf collects what a reader must know before believing the figures.
-func cautionsOf(r *measure.Report) []caution {
-	var all []caution
-	if r.Incomplete != "" {
-		all = append(all, caution{"the whole", "INCOMPLETE: " + r.Incomplete})
-	}
-	for _, note := range r.Notes {
-		all = append(all, caution{"the whole", note})
-	}
-	for _, p := range r.Phases {
-		name := phaseName(p.Name)
-		switch {
-		case p.Run != nil:
-			all = append(all, runCautions(name, p.Run, true)...)
-		case p.Search != nil:
-			if p.Search.Limited != "" {
-				all = append(all, caution{name, "the generator ended the search, not the server: " + p.Search.Limited})
-			}
-			// Steps past saturation leave messages unanswered: that is what they are for.
-			knee := kneeOf(p.Search)
-			for i := range p.Search.Steps {
-				step := &p.Search.Steps[i]
-				all = append(all, runCautions(stepName(name, i), step, i == knee)...)
-			}
-			if knee < 0 {
-				all = append(all, caution{name, "no step met the criterion: the saturation point was not found"})
-			}
-		case p.Pair != nil:
-			all = append(all, sideCautions(name, "A", p.Pair.A)...)
-			all = append(all, sideCautions(name, "B", p.Pair.B)...)
-		}
-	}
-	return all
-}
-
-func sideCautions(phase, side string, runs []measure.Run) []caution {
-	var all []caution
-	for i := range runs {
-		all = append(all, runCautions(fmt.Sprintf("%s, %s%d", phase, side, i+1), &runs[i], true)...)
-	}
-	return all
-}
-
-// unansweredShare is the share of messages without a right answer from which percentiles of right answers mislead: one in a
-// hundred, as then p99 could be any of those.
-const unansweredShare = 0.01
-
-// runCautions are those of one run. complete says that its messages were all meant to be answered.
-func runCautions(where string, r *measure.Run, complete bool) []caution {
-	var all []caution
-	say := func(format string, a ...any) { all = append(all, caution{where, fmt.Sprintf(format, a...)}) }
-	if n := r.WrongAnswers(); n > 0 {
-		say("%s: the run fails, and its other figures are of no use until that is explained", plural(n, "wrong answer"))
-	}
-	if r.Generator.Limited != "" {
-		say("the generator was the bottleneck, not the server: %s", r.Generator.Limited)
-	}
-	if r.Sent > 0 && r.Answered == 0 {
-		say("not one answer")
-		return all
-	}
-	if !complete || r.Offered == 0 {
-		return all
-	}
-	if without := r.Offered - min(r.Classes[measure.Right], r.Offered); float64(without) > unansweredShare*float64(r.Offered) {
-		say("%s of %s had no right answer (%s); latency is of the right answers alone and so looks better than it was", count(without), plural(r.Offered, "message"), share(float64(without), float64(r.Offered)))
 	}
 	return all
 }
