@@ -23,7 +23,7 @@ const (
 
 var (
 	keyWords     = []string{"RSA-2048", "P-256", "P-384"}
-	limitWords   = []string{"read-timeout", "write-timeout", "idle-timeout", "max-connections", "max-per-address", "max-in-flight", "max-wait", "max-large-bodies", "stop-timeout"}
+	limitWords   = []string{"read-timeout", "write-timeout", "idle-timeout", "max-connections", "max-per-address", "max-in-flight", "max-at-work", "max-wait", "max-large-bodies", "stop-timeout"}
 	cpuList      = regexp.MustCompile(`^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$`)
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )

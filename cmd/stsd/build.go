@@ -225,6 +225,7 @@ func (s *system) checkNumbers(p *problems) {
 	positive(m.ReplayCapacity, "replay-capacity")
 	positive(l.MaxConnections, "max-connections")
 	positive(l.MaxInFlight, "max-in-flight")
+	positive(l.MaxAtWork, "max-at-work")
 	positive(l.MaxLargeBodies, "max-large-bodies")
 	if l.MaxLargeBodies.or(64<<20) < 4*m.MaxBytes.or(256<<10) {
 		p.add(max(l.MaxLargeBodies.Line, m.MaxBytes.Line), "max-large-bodies: must be at least four times max-bytes")

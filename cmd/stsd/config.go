@@ -107,6 +107,7 @@ type fileConfig struct {
 		MaxConnections value[int]      `yaml:"max-connections"`
 		MaxPerAddress  value[int]      `yaml:"max-per-address"`
 		MaxInFlight    value[int]      `yaml:"max-in-flight"`
+		MaxAtWork      value[int]      `yaml:"max-at-work"`
 		MaxWait        value[duration] `yaml:"max-wait"`
 		MaxLargeBodies value[int]      `yaml:"max-large-bodies"`
 		StopTimeout    value[duration] `yaml:"stop-timeout"`

@@ -78,7 +78,7 @@ func needRestart(old, new *fileConfig) (keys []string) {
 		{"limits", old.Limits.ReadTimeout.V == new.Limits.ReadTimeout.V && old.Limits.WriteTimeout.V == new.Limits.WriteTimeout.V &&
 			old.Limits.IdleTimeout.V == new.Limits.IdleTimeout.V && old.Limits.MaxConnections.V == new.Limits.MaxConnections.V &&
 			old.Limits.MaxPerAddress.V == new.Limits.MaxPerAddress.V && old.Limits.MaxInFlight.V == new.Limits.MaxInFlight.V &&
-			old.Limits.MaxWait.V == new.Limits.MaxWait.V && old.Limits.MaxLargeBodies.V == new.Limits.MaxLargeBodies.V},
+			old.Limits.MaxWait.V == new.Limits.MaxWait.V && old.Limits.MaxAtWork.V == new.Limits.MaxAtWork.V && old.Limits.MaxLargeBodies.V == new.Limits.MaxLargeBodies.V},
 	} {
 		if !c.same {
 			keys = append(keys, c.key)

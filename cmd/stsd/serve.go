@@ -132,7 +132,7 @@ func (s *system) soapServer() (*soaphttp.Server, error) {
 		WriteTimeout:  time.Duration(l.WriteTimeout.or(duration(10 * time.Second))),
 		IdleTimeout:   time.Duration(l.IdleTimeout.or(duration(75 * time.Second))),
 		MaxPerAddress: l.MaxPerAddress.V, MaxConnections: l.MaxConnections.or(1 << 16),
-		MaxInFlight: l.MaxInFlight.V, MaxWait: time.Duration(l.MaxWait.V), MaxLargeBodies: l.MaxLargeBodies.V, Now: clock, Log: s.log,
+		MaxInFlight: l.MaxInFlight.V, MaxAtWork: l.MaxAtWork.V, MaxWait: time.Duration(l.MaxWait.V), MaxLargeBodies: l.MaxLargeBodies.V, Now: clock, Log: s.log,
 		Environment: s.config.Environment.V, Refused: s.refused,
 	})
 }

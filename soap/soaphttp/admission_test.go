@@ -20,8 +20,8 @@ func TestAdmission(t *testing.T) {
 			a.waited(10, 10*each)
 		}
 	}
-	a := newAdmission(10000, 250*time.Millisecond)
-	few := int(a.few)
+	const few = 40
+	a := newAdmission(10000, few, 250*time.Millisecond)
 	if got := fill(a); got != max(few, int(a.wait)/int(a.each.Load())) {
 		t.Errorf("%d admitted before anything was measured", got)
 	}
@@ -29,6 +29,9 @@ func TestAdmission(t *testing.T) {
 	learn(a, 100*time.Microsecond)
 	if got := fill(a); got < 2400 || got > 2600 {
 		t.Errorf("%d admitted at 100 µs each, 250 ms in all", got)
+	}
+	for range 10 {
+		a.line(1) // they are at work, and the others still in line
 	}
 	for range 10 {
 		a.leave()
@@ -46,7 +49,7 @@ func TestAdmission(t *testing.T) {
 	if got := fill(a); got != 10000 {
 		t.Errorf("%d admitted when nothing takes any time", got)
 	}
-	if got := fill(newAdmission(3, time.Hour)); got != 3 {
+	if got := fill(newAdmission(3, 3, time.Hour)); got != 3 {
 		t.Errorf("%d admitted of three at most", got)
 	}
 }

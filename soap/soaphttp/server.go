@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -71,9 +72,12 @@ type Config struct {
 	// beyond is closed at once.
 	MaxConnections, MaxPerAddress int
 	// MaxWait bounds the time that a request waits for a processor, as it is foreseen from what those
-	// before it waited: who would wait longer is told at once to try later. 64 requests for each processor
-	// that Go may use are admitted in any case. Zero means 500 ms.
+	// before it waited: who would wait longer is told at once to try later. Zero means 500 ms.
 	MaxWait time.Duration
+	// MaxAtWork bounds the requests that are worked on at once; that many are admitted in any case. It must
+	// hold those that wait for disks and sources: the rate wanted times the time they take. Zero
+	// means 32 for each processor that Go may use.
+	MaxAtWork int
 	// MaxInFlight bounds the requests that wait or are answered at once, whatever they would
 	// wait. Zero means 4096.
 	MaxInFlight int
@@ -123,6 +127,7 @@ func New(config Config) (*Server, error) {
 	fill(&config.MaxHeader, 8<<10)
 	fill(&config.MaxConnections, 1<<16)
 	fill(&config.MaxInFlight, 4096)
+	fill(&config.MaxAtWork, 32*runtime.GOMAXPROCS(0))
 	fill(&config.MaxLargeBodies, 64<<20)
 	if least := memoryOf(config.MaxBody + len("\r\n")); config.MaxLargeBodies < least && config.MaxBody > smallBody {
 		return nil, fmt.Errorf("soaphttp: MaxLargeBodies of %d has no room for one body of %d, which may take %d", config.MaxLargeBodies, config.MaxBody, least)
@@ -135,7 +140,7 @@ func New(config Config) (*Server, error) {
 		config.Log = slog.Default()
 	}
 	s := &Server{config: config, endpoints: map[string]*Endpoint{}, documents: map[string]*Document{},
-		admission: newAdmission(config.MaxInFlight, config.MaxWait), bodies: newLargeBodies(config.MaxLargeBodies, config.MaxBody, config.ReadTimeout), date: dateHeader{now: config.Now}, stop: make(chan struct{})}
+		admission: newAdmission(config.MaxInFlight, min(config.MaxAtWork, config.MaxInFlight), config.MaxWait), bodies: newLargeBodies(config.MaxLargeBodies, config.MaxBody, config.ReadTimeout), date: dateHeader{now: config.Now}, stop: make(chan struct{})}
 	for i := range config.Endpoints {
 		e := &config.Endpoints[i]
 		if s.endpoints[e.Path] != nil || e.Service == nil || e.Path == "" {
@@ -297,8 +302,8 @@ func (s *Server) post(ctx *fasthttp.RequestCtx, endpoint *Endpoint) {
 		s.busy(ctx)
 		return
 	}
-	defer s.admission.leave()
 	s.admission.line(n)
+	defer s.admission.leave()
 	defer s.recovered(ctx)
 	buffer := s.buffers.Get().(*[]byte)
 	request := Request{Body: ctx.PostBody(), Action: ctx.Request.Header.Peek("SOAPAction"), Remote: remote(ctx)}
