@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"iter"
-	"slices"
 	"time"
 )
 
@@ -84,8 +83,8 @@ type Query struct {
 	Control bool
 }
 
-// List reads a journal in its order, the oldest first, while another process may append to it. It
-// does not check the chain: Verify does. A line that cannot be read gives an *Error with its
+// List reads a journal in its order, the oldest first, while another process may append to it: the
+// files that there are when it begins. It does not check the chain: Verify does. A line that cannot be read gives an *Error with its
 // place, Reason Malformed, and the reading goes on; Reason Unreadable ends it. A last line without its end is passed over.
 func List(dir string, q Query) iter.Seq2[*Entry, error] {
 	return list(directory(dir), q)
@@ -94,17 +93,12 @@ func List(dir string, q Query) iter.Seq2[*Entry, error] {
 func list(files FileSystem, q Query) iter.Seq2[*Entry, error] {
 	needles := q.needles()
 	return func(yield func(*Entry, error) bool) {
-		for number := 0; ; {
-			numbers, _, err := fileNumbers(files)
-			if err != nil {
-				yield(nil, &Error{Reason: Unreadable, Err: err})
-				return
-			}
-			i, _ := slices.BinarySearch(numbers, number+1)
-			if i == len(numbers) {
-				return
-			}
-			number = numbers[i]
+		numbers, _, err := fileNumbers(files) // of now, as Verify has it
+		if err != nil {
+			yield(nil, &Error{Reason: Unreadable, Err: err})
+			return
+		}
+		for i, number := range numbers {
 			if !q.Since.IsZero() && i+1 < len(numbers) && begunBefore(files, numbers[i+1], q.Since.Add(-longestRequest)) {
 				continue // all of it is older
 			}
