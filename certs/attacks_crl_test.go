@@ -139,7 +139,7 @@ func TestK1UnusableServer(t *testing.T) {
 				t.Errorf("Bob, revoked: %v", got)
 			}
 			status := v.Status(testpki.Now())
-			if a := status.Authorities[0]; a.State != certs.CRLFresh || certs.ReasonOf(a.LastError) != tt.reason || a.Entries != 1 || !status.Ready() {
+			if a := status.Authorities[0]; a.State != certs.CRLFresh || certs.ReasonOf(a.LastError()) != tt.reason || a.Entries != 1 || !status.Ready() {
 				t.Errorf("status: %+v", a)
 			}
 		})
@@ -151,6 +151,7 @@ const (
 	onlyUsers       = "\x30\x03\x81\x01\xff"
 	onlyAuthorities = "\x30\x03\x82\x01\xff"
 	someReasons     = "\x30\x04\x83\x02\x01\x02"
+	noReason        = "\x30\x04\x83\x02\x00\x00"
 	indirect        = "\x30\x03\x84\x01\xff"
 	onlyAttributes  = "\x30\x03\x85\x01\xff"
 	anotherPoint    = "\x30\x18\xa0\x16\xa0\x14\x86\x12http://x.example/1"
@@ -191,8 +192,8 @@ func TestK2CRLSigner(t *testing.T) {
 		verify certs.Reason // of Alice's eID
 	}{
 		{"its own", sign(t, ca, list()), ok, ok},
-		{"without extensions (v1)", with(func(c *minipki.CRL) { c.Version1 = true }), ok, ok},
-		{"without a number", with(func(c *minipki.CRL) { c.OmitNumber = true }), ok, ok},
+		{"without extensions (v1)", with(func(c *minipki.CRL) { c.Version1 = true }), certs.Malformed, certs.RevocationUnknown},
+		{"without a number", with(func(c *minipki.CRL) { c.OmitNumber = true }), certs.Malformed, certs.RevocationUnknown},
 		{"RSA-PSS", with(func(c *minipki.CRL) { c.SignatureAlgorithm = 13 }), ok, ok},
 		{"of another CA with the same name", sign(t, pki.StrangerCA, list()), certs.WrongSigner, certs.RevocationUnknown},
 		{"signed by an end-entity key", with(func(c *minipki.CRL) { c.Key = pki.BobEID.Key }), certs.WrongSigner, certs.RevocationUnknown},
@@ -200,12 +201,13 @@ func TestK2CRLSigner(t *testing.T) {
 		{"wrong authority key identifier", with(func(c *minipki.CRL) { c.AuthorityKeyID = []byte("another") }), certs.WrongSigner, certs.RevocationUnknown},
 		{"altered", altered, certs.WrongSigner, certs.RevocationUnknown},
 		{"SHA-1", with(func(c *minipki.CRL) { c.SignatureAlgorithm = 3 }), certs.WeakSignature, certs.RevocationUnknown},
-		{"delta without base", withExtension(true, "\x02\x01\x01", 2, 5, 29, 27), certs.Unsupported, certs.RevocationUnknown},
-		{"delta, not critical", withExtension(false, "\x02\x01\x01", 2, 5, 29, 27), certs.Unsupported, certs.RevocationUnknown},
+		{"delta without base", withExtension(true, "\x02\x01\x01", 2, 5, 29, 27), ok, certs.RevocationUnknown},
+		{"delta, not critical", withExtension(false, "\x02\x01\x01", 2, 5, 29, 27), ok, certs.RevocationUnknown},
 		{"indirect", withExtension(true, indirect, 2, 5, 29, 28), certs.Unsupported, certs.RevocationUnknown},
-		{"for some reasons", withExtension(true, someReasons, 2, 5, 29, 28), certs.Unsupported, certs.RevocationUnknown},
+		{"for some reasons", withExtension(true, someReasons, 2, 5, 29, 28), ok, certs.RevocationUnknown},
+		{"for no reason", withExtension(true, noReason, 2, 5, 29, 28), certs.Malformed, certs.RevocationUnknown},
 		{"for attribute certificates", withExtension(true, onlyAttributes, 2, 5, 29, 28), certs.Unsupported, certs.RevocationUnknown},
-		{"relative distribution point", withExtension(true, relativeName, 2, 5, 29, 28), certs.Unsupported, certs.RevocationUnknown},
+		{"relative distribution point", withExtension(true, relativeName, 2, 5, 29, 28), ok, certs.RevocationUnknown},
 		{"for CA certificates only", withExtension(true, onlyAuthorities, 2, 5, 29, 28), ok, certs.RevocationUnknown},
 		{"for user certificates only", withExtension(true, onlyUsers, 2, 5, 29, 28), ok, ok},
 		{"of a partition that is not Alice's", withExtension(true, anotherPoint, 2, 5, 29, 28), ok, certs.RevocationUnknown},
@@ -290,12 +292,11 @@ func TestK3Rollback(t *testing.T) {
 	if err := v.Fetch(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	older, reused, unnumbered, earlier := list(), list(), list(), list()
+	older, reused, earlier := list(), list(), list()
 	older.Number = 4
-	unnumbered.OmitNumber = true
 	earlier.Number = 6
 	earlier.ThisUpdate = earlier.ThisUpdate.Add(-time.Minute)
-	for name, c := range map[string]minipki.CRL{"smaller number": older, "number used again": reused, "no number": unnumbered, "earlier thisUpdate": earlier} {
+	for name, c := range map[string]minipki.CRL{"smaller number": older, "number used again": reused, "earlier thisUpdate": earlier} {
 		bad := sign(t, ca, c)
 		served.Store(&bad)
 		epoch := v.Epoch()

@@ -32,6 +32,8 @@ type Certificate struct {
 	issuer      Name
 	holder      holder // whom the subject names, by the profiles of section 6
 	holderErr   error
+	points      []distributionPoint    // at which its issuer publishes CRLs
+	issuerPoint string                 // the issuer's name as a GeneralName: the point of a certificate that names none
 	text        atomic.Pointer[string] // base64 of the DER, once it was identified
 }
 
@@ -64,6 +66,10 @@ func parseCertificate(der []byte, fingerprint [32]byte) (*Certificate, error) {
 	if c.issuer, err = parseNameDER(parsed.RawIssuer); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
+	if c.points, err = readDistributionPoints(parsed); err != nil {
+		return nil, err
+	}
+	c.issuerPoint = directoryName(parsed.RawIssuer)
 	c.holder, c.holderErr = holderOf(c.subject)
 	return c, nil
 }

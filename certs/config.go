@@ -91,6 +91,12 @@ type Authority struct {
 	// fetched. No other address is ever contacted: what a certificate says of CRLs
 	// is not followed (K3).
 	DistributionPoints []string
+
+	// CRLSigners are certificates (DER) of the keys to which the authority delegates the
+	// signing of its CRLs, beside its own key. Each bears the authority's name, may sign
+	// CRLs, and was issued by an authority of the configuration, which also answers for
+	// its revocation. A list by any other key does not count (K2).
+	CRLSigners [][]byte
 }
 
 // CRLConfig says where CRLs come from, beside the distribution points of the authorities.
@@ -98,6 +104,14 @@ type CRLConfig struct {
 	// Files are CRL files (DER or PEM) and directories of them. They are read at
 	// start, on Reload, and again whenever they have changed.
 	Files []string
+
+	// CacheDir is a directory in which what was fetched is kept, so that a restart begins
+	// with the lists that the last run had. What is read from it is verified again like
+	// what comes from the network. It is made when it does not exist; empty keeps nothing.
+	CacheDir string
+
+	// Offline says that nothing is fetched: CRLs come from Files and CacheDir alone.
+	Offline bool
 
 	FileInterval time.Duration     // how often the files are looked at; zero is a minute
 	Refresh      time.Duration     // the longest time between two fetches; zero is an hour

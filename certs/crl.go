@@ -15,12 +15,14 @@ import (
 
 // revocationList is a CRL whose signer was proven. It is immutable.
 type revocationList struct {
-	number     *big.Int // nil when the list bears none
+	number     *big.Int // of the list; RFC 5280 section 5.2.3 demands it
+	base       *big.Int // BaseCRLNumber of a delta (section 5.2.4), nil for a complete list
 	thisUpdate time.Time
 	nextUpdate time.Time
 	scope      crlScope
 	index      crlIndex
 	digest     [32]byte // SHA-256 of its DER
+	signer     [32]byte // fingerprint of the delegated signer, zero when the authority's own key signed
 }
 
 // signedList is a CRL as it was read: nothing in it is proven. It aliases the DER.
@@ -30,8 +32,7 @@ type signedList struct {
 	issuer       []byte // DER of the name
 	algorithm    x509.SignatureAlgorithm
 	signature    []byte
-	authorityKey []byte // key identifier of the AKI, or nil
-	version2     bool
+	authorityKey []byte            // key identifier of the AKI, or nil
 	revoked      cryptobyte.String // the entries, not yet read
 }
 
@@ -54,15 +55,14 @@ func parseCRL(der []byte) (*signedList, error) {
 	if !tbsElement.ReadASN1(&tbs, asn1.SEQUENCE) {
 		return nil, errCRL("not a TBSCertList")
 	}
-	if tbs.PeekASN1Tag(asn1.INTEGER) {
-		var version int
-		if !tbs.ReadASN1Integer(&version) || version != 1 {
-			return nil, errCRL("version")
-		}
-		l.version2 = true
+	// Section 5.1.2.1: version 2, since the extensions that section 5.2 demands need it. A list of version 1 has no
+	// number, and an older one in its place would not show (K3).
+	var version int
+	if !tbs.PeekASN1Tag(asn1.INTEGER) || !tbs.ReadASN1Integer(&version) || version != 1 {
+		return nil, errCRL("not of version 2")
 	}
 	if !tbs.ReadASN1Element(&algorithm, asn1.SEQUENCE) || !bytes.Equal(algorithm, outerAlgorithm) {
-		return nil, errCRL("the two signature algorithms differ") // RFC 5280 section 5.1.1.2
+		return nil, errCRL("the two signature algorithms differ") // section 5.1.1.2
 	}
 	if l.algorithm = algorithmOf(algorithm); l.algorithm == x509.UnknownSignatureAlgorithm {
 		return nil, refuse(WeakSignature, errors.New("CRL: algorithm is not admitted"))
@@ -74,7 +74,7 @@ func parseCRL(der []byte) (*signedList, error) {
 	if !readTime(&tbs, &l.thisUpdate) {
 		return nil, errCRL("thisUpdate")
 	}
-	if !readTime(&tbs, &l.nextUpdate) { // RFC 5280 section 5.1.2.5 demands it: without it a list is fresh for ever
+	if !readTime(&tbs, &l.nextUpdate) { // section 5.1.2.5 demands it: without it a list is fresh for ever
 		return nil, errCRL("nextUpdate")
 	}
 	if l.nextUpdate.Before(l.thisUpdate) {
@@ -83,7 +83,7 @@ func parseCRL(der []byte) (*signedList, error) {
 	if !tbs.ReadOptionalASN1(&l.revoked, nil, asn1.SEQUENCE) {
 		return nil, errCRL("revoked certificates")
 	}
-	l.scope = crlScope{users: true, authorities: true}
+	l.scope = crlScope{users: true, authorities: true, reasons: allReasons}
 	if err := l.readExtensions(&tbs); err != nil {
 		return nil, err
 	}
@@ -98,27 +98,23 @@ func readTime(in *cryptobyte.String, out *time.Time) bool {
 	return in.ReadASN1GeneralizedTime(out)
 }
 
-// verify proves that an authority signed the list: its name, its key, its right
-// to sign CRLs, and the authority key identifier (K2). Only then are the entries read.
-func (l *signedList) verify(ca *Certificate) (*revocationList, error) {
-	if !bytes.Equal(l.issuer, ca.x509.RawSubject) {
-		return nil, refuse(WrongSigner, errors.New("CRL: issuer is another name"))
+// signedBy proves that a certificate's key signed the list: its name, its key, its right
+// to sign CRLs, and the authority key identifier (K2; RFC 5280 section 6.3.3 (f), (g)).
+// Only then are the entries read.
+func (l *signedList) signedBy(signer *Certificate) error {
+	c := signer.x509
+	switch {
+	case !bytes.Equal(l.issuer, c.RawSubject):
+		return refuse(WrongSigner, errors.New("CRL: issuer is another name"))
+	case c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageCRLSign == 0 || c.KeyUsage == 0 && !c.IsCA:
+		return refuse(WrongSigner, errors.New("CRL: issuer may not sign CRLs"))
+	case l.authorityKey != nil && c.SubjectKeyId != nil && !bytes.Equal(l.authorityKey, c.SubjectKeyId):
+		return refuse(WrongSigner, errors.New("CRL: authority key identifier is another"))
 	}
-	if !ca.x509.IsCA || ca.x509.KeyUsage != 0 && ca.x509.KeyUsage&x509.KeyUsageCRLSign == 0 {
-		return nil, refuse(WrongSigner, errors.New("CRL: issuer may not sign CRLs"))
+	if err := c.CheckSignature(l.algorithm, l.tbs, l.signature); err != nil {
+		return refuse(WrongSigner, errors.New("CRL: signature is not the issuer's"))
 	}
-	if l.authorityKey != nil && ca.x509.SubjectKeyId != nil && !bytes.Equal(l.authorityKey, ca.x509.SubjectKeyId) {
-		return nil, refuse(WrongSigner, errors.New("CRL: authority key identifier is another"))
-	}
-	if err := ca.x509.CheckSignature(l.algorithm, l.tbs, l.signature); err != nil {
-		return nil, refuse(WrongSigner, errors.New("CRL: signature is not the issuer's"))
-	}
-	var err error
-	if l.index, err = indexRevoked(l.revoked, l.version2); err != nil {
-		return nil, err
-	}
-	out := l.revocationList
-	return &out, nil
+	return nil
 }
 
 // Object identifiers (content octets) of the extensions of a CRL and of its entries.
@@ -175,122 +171,82 @@ func (l *signedList) readExtensions(tbs *cryptobyte.String) error {
 	if !tbs.ReadOptionalASN1(&wrapped, &present, asn1.Tag(0).Constructed().ContextSpecific()) || !tbs.Empty() {
 		return errCRL("extensions")
 	}
-	if !present {
-		return nil
-	}
-	if !l.version2 || !wrapped.ReadASN1(&extensions, asn1.SEQUENCE) || !wrapped.Empty() {
+	if present && (!wrapped.ReadASN1(&extensions, asn1.SEQUENCE) || !wrapped.Empty()) {
 		return errCRL("extensions")
 	}
-	return eachExtension(extensions, func(oid string, critical bool, value cryptobyte.String) error {
-		switch oid {
-		case oidCRLNumber:
-			l.number = new(big.Int)
-			if !value.ReadASN1Integer(l.number) || !value.Empty() || l.number.Sign() < 0 || l.number.BitLen() > 160 {
-				return errCRL("number")
-			}
-		case oidAuthorityKeyID:
-			var id, key cryptobyte.String
-			var has bool
-			if !value.ReadASN1(&id, asn1.SEQUENCE) || !id.ReadOptionalASN1(&key, &has, asn1.Tag(0).ContextSpecific()) {
-				return errCRL("authority key identifier")
-			}
-			if has {
-				l.authorityKey = append([]byte{}, key...)
-			}
-		case oidIssuingPoint:
-			return l.scope.read(value)
-		case oidDeltaCRLIndicator: // K2: a delta alone says nothing of what it does not list
-			return refuse(Unsupported, errors.New("CRL: delta"))
-		default:
-			if critical { // RFC 5280 section 5.2: such a list must not be used
-				return refuse(Unsupported, errors.New("CRL: unknown critical extension"))
-			}
-		}
-		return nil
-	})
-}
-
-// crlScope says for which certificates of its issuer a list speaks
-// (IssuingDistributionPoint, RFC 5280 section 5.2.5).
-type crlScope struct {
-	users, authorities bool
-	points             []string // empty: every certificate
-	raw                string   // the extension: lists of one scope replace each other
-}
-
-func (s *crlScope) read(value cryptobyte.String) error {
-	s.raw = string(value)
-	var point, name, full, skipped cryptobyte.String
-	var onlyUsers, onlyAuthorities, indirect, onlyAttributes, hasName, hasFull, someReasons bool
-	context := func(n uint8) asn1.Tag { return asn1.Tag(n).ContextSpecific() }
-	if !value.ReadASN1(&point, asn1.SEQUENCE) || !value.Empty() ||
-		!point.ReadOptionalASN1(&name, &hasName, context(0).Constructed()) ||
-		!readFlag(&point, context(1), &onlyUsers) ||
-		!readFlag(&point, context(2), &onlyAuthorities) ||
-		!point.ReadOptionalASN1(&skipped, &someReasons, context(3)) ||
-		!readFlag(&point, context(4), &indirect) ||
-		!readFlag(&point, context(5), &onlyAttributes) || !point.Empty() {
-		return errCRL("issuing distribution point")
+	if err := eachExtension(extensions, l.readExtension); err != nil {
+		return err
 	}
-	if indirect || someReasons || onlyAttributes || onlyUsers && onlyAuthorities {
-		return refuse(Unsupported, errors.New("CRL: indirect, for some reasons or for attribute certificates"))
-	}
-	s.users, s.authorities = !onlyAuthorities, !onlyUsers
-	if !hasName {
-		return nil
-	}
-	if !name.ReadOptionalASN1(&full, &hasFull, context(0).Constructed()) || !hasFull || !name.Empty() {
-		return refuse(Unsupported, errors.New("CRL: distribution point that is not a full name"))
-	}
-	for !full.Empty() {
-		var general cryptobyte.String
-		var tag asn1.Tag
-		if !full.ReadAnyASN1(&general, &tag) {
-			return errCRL("issuing distribution point")
-		}
-		if tag == context(6) { // uniformResourceIdentifier
-			s.points = append(s.points, string(general))
-		}
-	}
-	if len(s.points) == 0 {
-		return refuse(Unsupported, errors.New("CRL: distribution point without an address"))
+	if l.number == nil { // section 5.2.3: it must be there, and without it an older list in its place would not show (K3)
+		return errCRL("no number")
 	}
 	return nil
 }
 
-// covers tells whether the list speaks for a certificate of its issuer.
-func (s *crlScope) covers(c *Certificate) bool {
-	if c.x509.IsCA && !s.authorities || !c.x509.IsCA && !s.users {
-		return false
-	}
-	if len(s.points) == 0 {
-		return true
-	}
-	for _, point := range c.x509.CRLDistributionPoints {
-		if slices.Contains(s.points, point) {
-			return true
+func (l *signedList) readExtension(oid string, critical bool, value cryptobyte.String) error {
+	switch oid {
+	case oidCRLNumber:
+		if critical { // section 5.2.3
+			return errCRL("critical number")
+		}
+		return readNumber(value, &l.number)
+	case oidAuthorityKeyID:
+		var id, key cryptobyte.String
+		var has bool
+		if !value.ReadASN1(&id, asn1.SEQUENCE) || !id.ReadOptionalASN1(&key, &has, asn1.Tag(0).ContextSpecific()) {
+			return errCRL("authority key identifier")
+		}
+		if has {
+			l.authorityKey = append([]byte{}, key...)
+		}
+	case oidIssuingPoint:
+		return l.scope.read(value, l.issuer)
+	case oidDeltaCRLIndicator:
+		return readNumber(value, &l.base)
+	default:
+		if critical { // section 5.2: such a list must not be used
+			return refuse(Unsupported, errors.New("CRL: unknown critical extension"))
 		}
 	}
-	return false
+	return nil
 }
 
-// newer refuses a list that may not follow an older one of the same scope (K3).
+// readNumber reads a CRLNumber: not negative, at most twenty octets (section 5.2.3).
+func readNumber(value cryptobyte.String, out **big.Int) error {
+	n := new(big.Int)
+	if !value.ReadASN1Integer(n) || !value.Empty() || n.Sign() < 0 || n.BitLen() > 160 {
+		return errCRL("number")
+	}
+	*out = n
+	return nil
+}
+
+// newer refuses a list that may not follow an older one of the same scope and kind (K3).
 func (l *revocationList) newer(old *revocationList) error {
 	if l.digest == old.digest {
 		return nil
 	}
 	rolled := func(what string) error { return refuse(RolledBack, errors.New("CRL: "+what)) }
-	switch {
-	case old.number != nil && l.number == nil:
-		return rolled("the one before it had a number")
-	case old.number != nil && l.number.Cmp(old.number) < 0:
+	switch compared := l.number.Cmp(old.number); {
+	case compared < 0:
 		return rolled("number is smaller than before")
-	case old.number != nil && l.number.Cmp(old.number) == 0:
+	case compared == 0:
 		return rolled("number was used for another list")
 	case l.thisUpdate.Before(old.thisUpdate):
 		return rolled("thisUpdate is earlier than before")
 	}
 	return nil
+}
+
+// state is the freshness of a list at a moment, and how late it is.
+func (l *revocationList) state(at time.Time, skew time.Duration) (CRLState, time.Duration) {
+	if at.Add(skew).Before(l.thisUpdate) {
+		return CRLNotYetValid, 0
+	}
+	if late := at.Sub(l.nextUpdate); late > skew {
+		return CRLLate, late
+	}
+	return CRLFresh, 0
 }
 
 // digestList names a list.

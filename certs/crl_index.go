@@ -31,6 +31,12 @@ func digestMagnitude(octets []byte) serialDigest {
 	return serialDigest(sum[:16])
 }
 
+// The reasons of an entry (RFC 5280 section 5.3.1) that mean more than revoked.
+const (
+	certificateHold = 6
+	removeFromCRL   = 8
+)
+
 // crlEntry is one revoked certificate: 24 octets.
 type crlEntry struct {
 	serial serialDigest
@@ -63,9 +69,9 @@ func (x *crlIndex) find(serial *serialDigest) *crlEntry {
 
 // indexRevoked reads revokedCertificates (RFC 5280 section 5.1.2.6). Every entry
 // counts as revoked, whatever its reason or date: certificateHold is a revocation
-// while it lasts, removeFromCRL has no meaning in a full list, and a date in the
+// while it lasts, removeFromCRL has no meaning but in a delta, and a date in the
 // future is an announcement that costs nothing to heed (K2, K4).
-func indexRevoked(revoked cryptobyte.String, version2 bool) (crlIndex, error) {
+func indexRevoked(revoked cryptobyte.String) (crlIndex, error) {
 	count := 0
 	for rest := revoked; !rest.Empty(); count++ {
 		if !rest.SkipASN1(asn1.SEQUENCE) {
@@ -77,7 +83,7 @@ func indexRevoked(revoked cryptobyte.String, version2 bool) (crlIndex, error) {
 	}
 	x := crlIndex{entries: make([]crlEntry, 0, count)}
 	for !revoked.Empty() {
-		e, err := readEntry(&revoked, version2)
+		e, err := readEntry(&revoked)
 		if err != nil {
 			return crlIndex{}, err
 		}
@@ -104,7 +110,7 @@ func (x *crlIndex) order() {
 	}
 }
 
-func readEntry(revoked *cryptobyte.String, version2 bool) (crlEntry, error) {
+func readEntry(revoked *cryptobyte.String) (crlEntry, error) {
 	var entry, serial, extensions cryptobyte.String
 	var at time.Time
 	if !revoked.ReadASN1(&entry, asn1.SEQUENCE) || !entry.ReadASN1(&serial, asn1.INTEGER) || serial.Empty() || !readTime(&entry, &at) {
@@ -115,7 +121,7 @@ func readEntry(revoked *cryptobyte.String, version2 bool) (crlEntry, error) {
 	if entry.Empty() {
 		return e, nil
 	}
-	if !version2 || !entry.ReadASN1(&extensions, asn1.SEQUENCE) || !entry.Empty() {
+	if !entry.ReadASN1(&extensions, asn1.SEQUENCE) || !entry.Empty() {
 		return crlEntry{}, errCRL("entry extensions")
 	}
 	err := eachExtension(extensions, func(oid string, critical bool, value cryptobyte.String) error {

@@ -8,8 +8,7 @@
 // The network is never asked on the road of a request: no CRL, no issuer, no OCSP
 // answer is fetched there, and no address that stands in a certificate is ever
 // contacted. Intermediate certificates come from the configuration or with the
-// message, at most four. Delta and indirect CRLs, and those for some reasons
-// only, are refused. Unicode normalization is not applied to names: what differs
+// message, at most four. Indirect CRLs are refused. Unicode normalization is not applied to names: what differs
 // by it differs. Keys on the list of weak Debian keys are not looked for. A NIHII
 // number is taken as the CA wrote it; check digits are verified of SSIN and CBE.
 //
@@ -51,10 +50,18 @@
 // # Revocation
 //
 // CRLs come from files and directories, and from the distribution points that
-// the configuration lists. A CRL counts when its issuer's key signed it, under
-// the issuer's name, by a certificate that may sign CRLs, with that key's
-// identifier (K2), and when it is not older than the one before it (K3). It is
-// kept as an index of 24 octets an entry.
+// the configuration lists; what was fetched outlives a restart in CRLConfig.CacheDir
+// and is verified again when it is read. A CRL counts when its issuer's key signed it,
+// or one to which the configuration says that the issuer delegates it, under the
+// issuer's name, by a certificate that may sign CRLs, with that key's identifier (K2),
+// and when it is not older than the one before it (K3). It is kept as an index of 24
+// octets an entry.
+//
+// An authority may have several: partitions by distribution point or by reason (RFC
+// 5280 section 5.2.5), and deltas. A certificate is cleared when the lists that speak
+// for it, by its own distribution points, speak of every reason together. A delta that
+// goes on from its base is, with it, the complete list of its own number; one whose
+// base has not come adds revocations and takes none away.
 //
 // Each authority has a policy for the certificates that it issued, [Revocation].
 // This is the whole of it; the test TestRevocationTable holds it state by state:
@@ -67,14 +74,18 @@
 //	late by more           │ Unknown  │ Unknown   │ NotChecked
 //	not yet valid          │ Unknown  │ Unknown   │ NotChecked
 //	missing, unparsable,   │ Unknown  │ Unknown   │ NotChecked
-//	  unproven, out of scope│         │           │
+//	  unproven, out of     │          │           │
+//	  scope, not for every │          │           │
+//	  reason, its signer   │          │           │
+//	  revoked or unknown   │          │           │
 //
 // Revoked and Unknown (RevocationUnknown) refuse. A listed certificate is refused
 // under every policy, by a late list too, whatever the reason (certificateHold
-// included) and the date of the entry. A list is late when nextUpdate was more
-// than CRLConfig.Skew ago. Every certificate of a path but its root is asked
-// about; the weakest answer is that of the Identity. An authority that is off is
-// named in the log when the configuration is taken.
+// included) and the date of the entry; only a fresh delta lifts a hold. A list is late
+// when nextUpdate was more than CRLConfig.Skew ago. Every certificate of a path but its
+// root is asked about; the weakest answer is that of the Identity. An authority that is
+// off is named in the log when the configuration is taken, and a list that is not
+// renewed when three quarters of its span are over.
 //
 // # Certificates that come again
 //

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,38 +20,45 @@ import (
 // its own: a server that hangs delays nobody, least of all a request, which never
 // waits for any of this.
 type fetcher struct {
-	trust  *trust
-	config *Config
-	epoch  *atomic.Uint64
+	load   crlLoader
 	client *http.Client
+	cache  *crlCache // nil: what is fetched is not kept
 }
 
 // point is one distribution point of one authority, with what its server said last.
 type point struct {
 	authority *authority
 	address   string
-	etag      string
-	modified  string
-	failures  int
+	validators
+	next     time.Time // nextUpdate of the list that it gave last
+	failures int
+}
+
+// validators tell a server which list we have (RFC 9110 section 8.8).
+type validators struct {
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"last_modified,omitempty"`
 }
 
 // run starts the background of a trust.
-func (v *Verifier) run(ctx context.Context, t *trust) {
+func (v *Verifier) run(ctx context.Context, t *trust, points []*point) {
 	config := v.config
-	f := &fetcher{trust: t, config: &config, epoch: &v.epoch, client: newClient(&config.CRL)}
-	for _, p := range f.points() {
-		v.done.Go(func() { f.keep(ctx, p) })
+	load := crlLoader{trust: t, config: &config, epoch: &v.epoch}
+	if !config.CRL.Offline {
+		f := &fetcher{load: load, client: newClient(&config.CRL), cache: v.cache}
+		for _, p := range points {
+			v.done.Go(func() { f.keep(ctx, p) })
+		}
+		v.done.Go(func() {
+			<-ctx.Done()
+			f.client.CloseIdleConnections()
+		})
 	}
 	if len(config.CRL.Files) > 0 {
 		files := v.files
-		v.done.Go(func() {
-			files.watch(ctx.Done(), &config, func(path string, der []byte) error { return t.load(der, path, &config, &v.epoch) })
-		})
+		v.done.Go(func() { files.watch(ctx.Done(), &load) })
 	}
-	v.done.Go(func() {
-		<-ctx.Done()
-		f.client.CloseIdleConnections()
-	})
+	v.done.Go(func() { t.warn(ctx, &config) })
 }
 
 // newClient makes the client of the fetcher. It follows no redirect: only an
@@ -76,9 +84,10 @@ func newClient(c *CRLConfig) *http.Client {
 	}
 }
 
-func (f *fetcher) points() []*point {
+// points gives the distribution points of a trust.
+func (t *trust) points() []*point {
 	var points []*point
-	for _, a := range f.trust.order {
+	for _, a := range t.order {
 		for _, address := range a.points {
 			points = append(points, &point{authority: a, address: address})
 		}
@@ -90,7 +99,7 @@ func (f *fetcher) points() []*point {
 func (f *fetcher) keep(ctx context.Context, p *point) {
 	for {
 		if err := f.fetch(ctx, p); err != nil && ctx.Err() == nil {
-			f.config.Log.Warn("CRL not fetched", slog.String("address", p.address), slog.Any("error", err), slog.Int("failures", p.failures))
+			f.load.config.Log.Warn("CRL not fetched", slog.String("address", p.address), slog.Any("error", err), slog.Int("failures", p.failures))
 		}
 		select {
 		case <-ctx.Done():
@@ -110,47 +119,55 @@ const (
 // list still has, at most Refresh; after a failure a back-off that doubles. All
 // with jitter, so that many servers do not come at once.
 func (f *fetcher) wait(p *point) time.Duration {
-	wait := f.config.CRL.Refresh
-	if p.failures > 0 {
+	wait := f.load.config.CRL.Refresh
+	switch {
+	case p.failures > 0:
 		wait = min(wait, minBackOff<<min(p.failures-1, 16))
-	} else if lists := p.authority.slot.current(); len(lists) > 0 {
-		left := lists[0].nextUpdate.Sub(f.config.Now())
-		wait = min(wait, max(left/2, minRefresh))
+	case !p.next.IsZero():
+		wait = min(wait, max(p.next.Sub(f.load.config.Now())/2, minRefresh))
 	}
 	return wait/2 + rand.N(wait/2+1)
 }
 
 // fetch fetches one distribution point once.
 func (f *fetcher) fetch(ctx context.Context, p *point) error {
-	der, err := f.get(ctx, p)
+	der, said, err := f.get(ctx, p)
+	var list taken
 	if err == nil && der != nil {
-		err = f.trust.load(der, p.address, f.config, f.epoch)
+		list, err = f.load.load(der, p.address)
+	}
+	switch {
+	case ctx.Err() != nil: // it was we who broke off
+	case err != nil || der == nil || !slices.Contains(list.owners, p.authority):
+		f.load.record([]*authority{p.authority}, p.address, err)
+	}
+	if err == nil && der != nil {
+		f.load.record(list.owners, p.address, nil)
+		p.next, p.validators = list.next, said
+		f.cache.put(p.address, der, said, f.load.config.Log)
 	}
 	if err != nil {
 		p.failures++
-		p.etag, p.modified = "", "" // what was refused must not be taken for unchanged
-	} else {
-		p.failures = 0
+		p.validators = validators{} // what was refused must not be taken for unchanged
+		return err
 	}
-	if ctx.Err() == nil {
-		p.authority.slot.tried(f.config.Now(), err)
-	}
-	return err
+	p.failures = 0
+	return nil
 }
 
 // get gives the CRL in DER, or nothing when the server says that it has not changed.
-func (f *fetcher) get(ctx context.Context, p *point) ([]byte, error) {
+func (f *fetcher) get(ctx context.Context, p *point) (der []byte, said validators, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.address, nil)
 	if err != nil {
-		return nil, refuse(Malformed, err)
+		return nil, said, refuse(Malformed, err)
 	}
 	request.Header.Set("Accept", "application/pkix-crl")
 	request.Header.Set("User-Agent", "sceau")
-	if p.etag != "" {
-		request.Header.Set("If-None-Match", p.etag)
+	if p.ETag != "" {
+		request.Header.Set("If-None-Match", p.ETag)
 	}
-	if p.modified != "" {
-		request.Header.Set("If-Modified-Since", p.modified)
+	if p.LastModified != "" {
+		request.Header.Set("If-Modified-Since", p.LastModified)
 	}
 	response, err := f.client.Do(request)
 	if err != nil {
@@ -158,38 +175,42 @@ func (f *fetcher) get(ctx context.Context, p *point) ([]byte, error) {
 		if errors.As(err, &failed) {
 			err = failed.Err
 		}
-		return nil, refuse(Unavailable, err)
+		return nil, said, refuse(Unavailable, err)
 	}
 	defer response.Body.Close()
 	switch {
-	case response.StatusCode == http.StatusNotModified && (p.etag != "" || p.modified != ""):
-		return nil, nil
+	case response.StatusCode == http.StatusNotModified && (p.validators != (validators{})):
+		return nil, said, nil
 	case response.StatusCode != http.StatusOK:
-		return nil, refuse(Unavailable, fmt.Errorf("HTTP status %d", response.StatusCode))
-	case response.ContentLength > f.config.CRL.MaxBytes:
-		return nil, refuse(TooLarge, fmt.Errorf("CRL of %d octets", response.ContentLength))
+		return nil, said, refuse(Unavailable, fmt.Errorf("HTTP status %d", response.StatusCode))
+	case response.ContentLength > f.load.config.CRL.MaxBytes:
+		return nil, said, refuse(TooLarge, fmt.Errorf("CRL of %d octets", response.ContentLength))
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, f.config.CRL.MaxBytes+1))
-	if err != nil {
-		return nil, refuse(Unavailable, err)
+	limit := f.load.config.CRL.MaxBytes
+	body := bytes.NewBuffer(make([]byte, 0, max(response.ContentLength, 0)+bytes.MinRead))
+	if _, err := body.ReadFrom(io.LimitReader(response.Body, limit+1)); err != nil {
+		return nil, said, refuse(Unavailable, err)
 	}
-	if int64(len(body)) > f.config.CRL.MaxBytes {
-		return nil, refuse(TooLarge, errors.New("CRL"))
+	if int64(body.Len()) > limit {
+		return nil, said, refuse(TooLarge, errors.New("CRL"))
 	}
-	p.etag, p.modified = response.Header.Get("ETag"), response.Header.Get("Last-Modified")
-	return splitLists(body)[0], nil
+	said = validators{ETag: response.Header.Get("ETag"), LastModified: response.Header.Get("Last-Modified")}
+	return splitLists(body.Bytes())[0], said, nil
 }
 
 // Fetch fetches every distribution point now, at once, and waits for all. The
 // error joins those of the points that failed.
 func (v *Verifier) Fetch(ctx context.Context) error {
 	v.mu.Lock()
-	config := v.config
+	config, cache := v.config, v.cache
 	t := v.trust.Load()
 	v.mu.Unlock()
-	f := &fetcher{trust: t, config: &config, epoch: &v.epoch, client: newClient(&config.CRL)}
+	if config.CRL.Offline {
+		return refuse(Unavailable, errors.New("CRLs are not fetched: the configuration says offline"))
+	}
+	f := &fetcher{load: crlLoader{trust: t, config: &config, epoch: &v.epoch}, client: newClient(&config.CRL), cache: cache}
 	defer f.client.CloseIdleConnections()
-	points := f.points()
+	points := t.points()
 	errs := make([]error, len(points))
 	var group sync.WaitGroup
 	for i, p := range points {
@@ -201,4 +222,17 @@ func (v *Verifier) Fetch(ctx context.Context) error {
 	}
 	group.Wait()
 	return errors.Join(errs...)
+}
+
+// FetchCRLs fetches every distribution point of a configuration once, keeps what came
+// in its CacheDir, and tells how the authorities stand then. It is for a command that
+// runs and ends; a Verifier fetches by itself. The error joins those of the points that failed.
+func FetchCRLs(ctx context.Context, c Config) (Status, error) {
+	v, err := newVerifier(c, false)
+	if err != nil {
+		return Status{}, err
+	}
+	defer v.Close()
+	err = v.Fetch(ctx)
+	return v.Status(v.config.Now()), err
 }

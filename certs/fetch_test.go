@@ -44,7 +44,7 @@ func TestFetchAsksForChanges(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
 		s := v.Status(testpki.Now())
-		if n := asked.Load(); n < 2 || n > 6 || s.Authorities[0].LastError != nil || !s.Ready() || s.Authorities[0].LastTry.IsZero() {
+		if n := asked.Load(); n < 2 || n > 6 || s.Authorities[0].LastError() != nil || !s.Ready() || s.Authorities[0].LastTry().IsZero() {
 			t.Errorf("%d conditional requests, %+v", n, s.Authorities[0])
 		}
 	})
@@ -77,12 +77,12 @@ func TestFetchBacksOff(t *testing.T) {
 		if n := tries.Load(); n < 20 || n > 80 {
 			t.Errorf("%d tries in a day of failure", n)
 		}
-		if s := v.Status(testpki.Now()); s.Ready() || s.Authorities[0].LastError == nil || s.Authorities[0].State != certs.CRLMissing {
+		if s := v.Status(testpki.Now()); s.Ready() || s.Authorities[0].LastError() == nil || s.Authorities[0].State != certs.CRLMissing {
 			t.Errorf("%+v", s.Authorities[0])
 		}
 		healthy.Store(true)
 		time.Sleep(2 * time.Hour)
-		if s := v.Status(testpki.Now()); !s.Ready() || s.Authorities[0].LastError != nil {
+		if s := v.Status(testpki.Now()); !s.Ready() || s.Authorities[0].LastError() != nil {
 			t.Errorf("%+v", s.Authorities[0])
 		}
 	})

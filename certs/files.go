@@ -21,10 +21,11 @@ type fileMark struct {
 }
 
 // scan reads every CRL file that changed since the last scan and hands each list
-// in it to take. What is wrong with a file that the configuration names comes
+// in it to load. What is wrong with a file that the configuration names comes
 // back as named, and stops a start or a Reload; what is wrong in a directory, or
 // is only older than what is known, as found.
-func (w fileWatch) scan(c CRLConfig, take func(path string, der []byte) error) (named, found error) {
+func (w fileWatch) scan(load *crlLoader) (named, found error) {
+	c := &load.config.CRL
 	var strict, lenient []error
 	for _, path := range c.Files {
 		info, err := os.Stat(path)
@@ -33,7 +34,7 @@ func (w fileWatch) scan(c CRLConfig, take func(path string, der []byte) error) (
 			continue
 		}
 		if !info.IsDir() {
-			switch err := w.read(path, c.MaxBytes, take); ReasonOf(err) {
+			switch err := w.read(path, load); ReasonOf(err) {
 			case RolledBack, NotYetValid: // a fetched list may be newer than the file
 				lenient = append(lenient, err)
 			default:
@@ -47,7 +48,7 @@ func (w fileWatch) scan(c CRLConfig, take func(path string, der []byte) error) (
 		}
 		for _, entry := range entries {
 			if !entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
-				lenient = append(lenient, w.read(filepath.Join(path, entry.Name()), c.MaxBytes, take))
+				lenient = append(lenient, w.read(filepath.Join(path, entry.Name()), load))
 			}
 		}
 	}
@@ -55,7 +56,8 @@ func (w fileWatch) scan(c CRLConfig, take func(path string, der []byte) error) (
 }
 
 // read reads one file if it changed.
-func (w fileWatch) read(path string, limit int64, take func(path string, der []byte) error) error {
+func (w fileWatch) read(path string, load *crlLoader) error {
+	limit := load.config.CRL.MaxBytes
 	info, err := os.Stat(path)
 	if err != nil {
 		return refuse(Unavailable, err)
@@ -64,21 +66,15 @@ func (w fileWatch) read(path string, limit int64, take func(path string, der []b
 	if !info.Mode().IsRegular() || w[path] == mark {
 		return nil
 	}
-	if info.Size() > 2*limit { // PEM takes a third more
-		return refuse(TooLarge, fmt.Errorf("%s: CRL file", path))
-	}
-	file, err := os.Open(path)
+	content, err := readCRLFile(path, 2*limit) // PEM takes a third more
 	if err != nil {
-		return refuse(Unavailable, err)
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, 2*limit))
-	if err != nil {
-		return refuse(Unavailable, err)
+		return err
 	}
 	var errs []error
 	for _, der := range splitLists(content) {
-		if err := take(path, der); err != nil {
+		list, err := load.load(der, path)
+		load.record(list.owners, path, err)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", path, err))
 		}
 	}
@@ -87,6 +83,36 @@ func (w fileWatch) read(path string, limit int64, take func(path string, der []b
 		w[path] = mark
 	}
 	return err
+}
+
+// readCRLFile reads a file of at most limit octets.
+func readCRLFile(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, refuse(Unavailable, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, refuse(Unavailable, err)
+	}
+	if info.Size() > limit {
+		return nil, refuse(TooLarge, fmt.Errorf("%s: CRL file", path))
+	}
+	content, err := io.ReadAll(io.LimitReader(file, limit))
+	if err != nil {
+		return nil, refuse(Unavailable, err)
+	}
+	return content, nil
+}
+
+// ReadCRLs gives the DER of every CRL in a file of at most limit octets: PEM, or one in DER.
+func ReadCRLs(path string, limit int64) ([][]byte, error) {
+	content, err := readCRLFile(path, limit)
+	if err != nil {
+		return nil, err
+	}
+	return splitLists(content), nil
 }
 
 // splitLists gives the CRLs of a file: one in DER, or any number in PEM.
@@ -111,16 +137,16 @@ func splitLists(content []byte) [][]byte {
 }
 
 // watch scans the files at an interval until the context ends.
-func (w fileWatch) watch(done <-chan struct{}, c *Config, take func(path string, der []byte) error) {
-	ticker := time.NewTicker(c.CRL.FileInterval)
+func (w fileWatch) watch(done <-chan struct{}, load *crlLoader) {
+	ticker := time.NewTicker(load.config.CRL.FileInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-done:
 			return
 		case <-ticker.C:
-			if err := errors.Join(w.scan(c.CRL, take)); err != nil {
-				c.Log.Warn("CRL files", slog.Any("error", err))
+			if err := errors.Join(w.scan(load)); err != nil {
+				load.config.Log.Warn("CRL files", slog.Any("error", err))
 			}
 		}
 	}

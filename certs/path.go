@@ -346,13 +346,5 @@ func (l *link) revocation(at time.Time, skew time.Duration) (RevocationStatus, e
 	if l.authority == nil {
 		return 0, refuse(RevocationUnknown, errors.New("the issuer came with the message: it has no CRL here"))
 	}
-	state, late, listed := revocationOf(l.authority.slot.current(), l.certificate, at, skew)
-	status, reason := decide(l.authority.revocation, state, late, listed)
-	switch reason {
-	case 0:
-		return status, nil
-	case Revoked:
-		return 0, refuse(Revoked, errors.New("issued by "+l.authority.certificate.subject.text))
-	}
-	return 0, refuse(reason, errors.New("CRL of "+l.authority.certificate.subject.text+" is "+state.String()))
+	return l.authority.revocation(l.certificate, &crlMoment{authority: l.authority, at: at, skew: skew})
 }

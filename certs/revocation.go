@@ -139,31 +139,3 @@ func decide(policy Revocation, state CRLState, late time.Duration, listed bool) 
 	}
 	return 0, RevocationUnknown
 }
-
-// state is the freshness of a list at a moment, and how late it is.
-func (l *revocationList) state(at time.Time, skew time.Duration) (CRLState, time.Duration) {
-	if at.Add(skew).Before(l.thisUpdate) {
-		return CRLNotYetValid, 0
-	}
-	if late := at.Sub(l.nextUpdate); late > skew {
-		return CRLLate, late
-	}
-	return CRLFresh, 0
-}
-
-// revocationOf asks all lists of an issuer about one of its certificates.
-func revocationOf(lists []*revocationList, c *Certificate, at time.Time, skew time.Duration) (state CRLState, late time.Duration, listed bool) {
-	for _, l := range lists {
-		if !l.scope.covers(c) {
-			continue
-		}
-		if l.index.find(&c.serial) != nil {
-			listed = true
-		}
-		s, d := l.state(at, skew)
-		if s > state || s == state && s == CRLLate && d < late {
-			state, late = s, d
-		}
-	}
-	return state, late, listed
-}

@@ -35,9 +35,10 @@ type profile struct {
 // authority is an Authority, prepared: what may issue, and how its CRLs count.
 type authority struct {
 	certificate *Certificate
-	revocation  Revocation
+	policy      Revocation
 	points      []string
-	slot        *crlSlot // outlives the trust
+	signers     map[[32]byte]*crlSigner // to whom it delegates its CRLs, by fingerprint
+	slot        *crlSlot                // outlives the trust
 }
 
 // newTrust checks a whole configuration and reports everything that is wrong.
@@ -52,6 +53,16 @@ func newTrust(c *Config, slots func(authorityID) *crlSlot) (*trust, error) {
 		p, err := t.prepare(&c.Profiles[i], slots)
 		errs = append(errs, err)
 		t.profiles = append(t.profiles, p)
+	}
+	for i := range c.Profiles {
+		for _, given := range slices.Concat(c.Profiles[i].Roots, c.Profiles[i].Intermediates) {
+			if given == nil {
+				continue
+			}
+			if known := t.known[sha256.Sum256(given.Certificate)]; known != nil {
+				errs = append(errs, t.admitSigners(t.authorities[known.name], given.CRLSigners))
+			}
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -148,10 +159,10 @@ func (t *trust) admit(given *Authority, slots func(authorityID) *crlSlot) (*Cert
 	}
 	a, ok := t.authorities[c.name]
 	if !ok {
-		a = &authority{certificate: c, revocation: given.Revocation, slot: slots(c.name)}
+		a = &authority{certificate: c, policy: given.Revocation, slot: slots(c.name)}
 		t.authorities[c.name] = a
 		t.order = append(t.order, a)
-	} else if a.revocation != given.Revocation {
+	} else if a.policy != given.Revocation {
 		return nil, refuse(NoTrust, fmt.Errorf("authority %q has two revocation policies", c.subject.text))
 	}
 	for _, point := range given.DistributionPoints {

@@ -31,13 +31,18 @@ type Verifier struct {
 	done   *sync.WaitGroup
 	epoch  atomic.Uint64
 	files  fileWatch
+	cache  *crlCache
+	still  bool // nothing goes on in the background
 }
 
 // NewVerifier checks a configuration, reads its CRL files, and starts to fetch
 // CRLs in the background. What is wrong is reported all at once. It does not wait
 // for a fetch: see Status and Fetch.
-func NewVerifier(c Config) (*Verifier, error) {
-	v := &Verifier{slots: map[authorityID]*crlSlot{}, texts: texts{seed: maphash.MakeSeed()}}
+func NewVerifier(c Config) (*Verifier, error) { return newVerifier(c, true) }
+
+// newVerifier makes a Verifier, with or without what goes on in the background.
+func newVerifier(c Config, background bool) (*Verifier, error) {
+	v := &Verifier{slots: map[authorityID]*crlSlot{}, texts: texts{seed: maphash.MakeSeed()}, still: !background}
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
 		return nil, err
@@ -86,15 +91,24 @@ func (v *Verifier) install(c Config) error {
 		return err
 	}
 	files := fileWatch{}
-	named, found := files.scan(c.CRL, func(path string, der []byte) error { return next.load(der, path, &c, &v.epoch) })
+	load := &crlLoader{trust: next, config: &c, epoch: &v.epoch}
+	named, found := files.scan(load)
 	if named != nil {
 		return named
 	}
 	if found != nil {
 		c.Log.Warn("CRL files", slog.Any("error", found))
 	}
+	cache, err := openCRLCache(c.CRL.CacheDir)
+	if err != nil {
+		return err
+	}
+	points := next.points()
+	for _, p := range points {
+		cache.restore(p, load)
+	}
 	for _, a := range next.order {
-		if a.revocation.Mode == Off {
+		if a.policy.Mode == Off {
 			c.Log.Warn("revocation is not checked for certificates of this authority", slog.String("authority", a.certificate.subject.text))
 		}
 	}
@@ -102,12 +116,14 @@ func (v *Verifier) install(c Config) error {
 		v.stop()
 		v.done.Wait()
 	}
-	v.slots, v.config, v.files = slots, c, files
+	v.slots, v.config, v.files, v.cache = slots, c, files, cache
 	v.trust.Store(next)
 	v.epoch.Add(1)
 	ctx, stop := context.WithCancel(context.Background())
 	v.stop, v.done = stop, &sync.WaitGroup{}
-	v.run(ctx, next)
+	if !v.still {
+		v.run(ctx, next, points)
+	}
 	return nil
 }
 

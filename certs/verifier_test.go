@@ -240,7 +240,7 @@ func TestStatus(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	for _, a := range s.Authorities {
-		if a.State != certs.CRLFresh || a.Age != 20*time.Hour || a.Lists != 1 || a.Number.Int64() != 1 || a.Soon || a.Source == "" || a.Subject == "" {
+		if a.State != certs.CRLFresh || a.Age != 20*time.Hour || a.Lists != 1 || a.Number.Int64() != 1 || a.Soon || len(a.Sources) != 1 || a.Sources[0].Source == "" || a.Subject == "" {
 			t.Errorf("%+v", a)
 		}
 	}

@@ -60,7 +60,7 @@ type system struct {
 // build makes the system of a configuration. Everything that is wrong goes to p; the
 // result is nil then.
 func build(c *fileConfig, p *problems, log *slog.Logger) *system {
-	s := prepare(c, p, log)
+	s := prepare(c, p, log, false)
 	if s == nil {
 		return nil
 	}
@@ -73,8 +73,8 @@ func build(c *fileConfig, p *problems, log *slog.Logger) *system {
 }
 
 // prepare makes and checks everything of a system that leaves no trace: it neither
-// writes nor takes what a running server holds.
-func prepare(c *fileConfig, p *problems, log *slog.Logger) *system {
+// writes nor takes what a running server holds. With dry it does not ask the network either.
+func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 	s := &system{config: c, now: time.Now, log: log}
 	if c.TestClock.Line > 0 {
 		at := c.TestClock.V
@@ -85,6 +85,9 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger) *system {
 	before := len(p.list)
 	if trust := s.trust(p); len(p.list) == before {
 		var err error
+		if dry {
+			trust.CRL.Offline, trust.CRL.CacheDir = true, ""
+		}
 		if s.verifier, err = certs.NewVerifier(trust); err != nil {
 			p.add(0, "trust: %v", err)
 		}

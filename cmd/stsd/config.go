@@ -71,6 +71,8 @@ type fileConfig struct {
 		CRLFiles    []value[string]   `yaml:"crl-files"`
 		CRLRefresh  value[duration]   `yaml:"crl-refresh"`
 		CRLMaxBytes value[int64]      `yaml:"crl-max-bytes"`
+		CRLCache    value[string]     `yaml:"crl-cache"`
+		CRLOffline  value[bool]       `yaml:"crl-offline"`
 	} `yaml:"trust"`
 	SHA1 struct {
 		Header value[bool] `yaml:"header"`
@@ -133,6 +135,7 @@ type authorityConfig struct {
 	Certificate        value[string]   `yaml:"certificate"`
 	Revocation         value[string]   `yaml:"revocation"`
 	DistributionPoints []value[string] `yaml:"distribution-points"`
+	CRLSigners         []value[string] `yaml:"crl-signers"`
 }
 
 type profileConfig struct {

@@ -93,7 +93,7 @@ func (s *system) ready(ctx context.Context) error {
 	status := s.verifier.Status(s.now())
 	for i := range status.Authorities {
 		if a := &status.Authorities[i]; !a.Usable() {
-			errs = append(errs, fmt.Errorf("no usable CRL of %s", a.Subject))
+			errs = append(errs, noUsableCRL(a))
 		}
 	}
 	if err := s.registry.Health(ctx); err != nil {

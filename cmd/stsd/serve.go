@@ -77,7 +77,7 @@ func checkCommand() *cobra.Command {
 			engine := ""
 			if config := readConfig(path, p); config != nil {
 				// Problems of form and of content are told together.
-				if s := prepare(config, p, slog.New(slog.DiscardHandler)); s != nil {
+				if s := prepare(config, p, slog.New(slog.DiscardHandler), true); s != nil {
 					engine = s.engine
 					s.close()
 				}

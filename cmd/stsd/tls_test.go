@@ -51,7 +51,7 @@ func TestTLS(t *testing.T) {
 	}
 
 	p := &problems{file: path}
-	if s := prepare(readConfig(path, p), p, slog.New(slog.DiscardHandler)); s == nil {
+	if s := prepare(readConfig(path, p), p, slog.New(slog.DiscardHandler), true); s == nil {
 		t.Errorf("check beside a running server: %v", p.err())
 	} else {
 		s.close()

@@ -33,16 +33,24 @@ func (s *system) trust(p *problems) certs.Config {
 		for _, point := range a.DistributionPoints {
 			authority.DistributionPoints = append(authority.DistributionPoints, point.V)
 		}
+		for _, file := range a.CRLSigners {
+			ders, err := certs.ReadCertificates(s.config.path(file))
+			if err != nil {
+				p.add(file.Line, "authority %s: crl-signers: %v", a.Name.V, err)
+			}
+			authority.CRLSigners = append(authority.CRLSigners, ders...)
+		}
 	}
 	if len(t.CRLFiles) == 0 {
 		for _, a := range t.Authorities {
-			if authority := authorities[a.Name.V]; authority != nil && authority.Revocation.Mode != certs.Off && len(a.DistributionPoints) == 0 {
-				p.add(a.Name.Line, "authority %s: revocation is %s, and no CRL can come: neither crl-files nor distribution-points", a.Name.V, authority.Revocation)
+			if authority := authorities[a.Name.V]; authority != nil && authority.Revocation.Mode != certs.Off && (len(a.DistributionPoints) == 0 || t.CRLOffline.V) {
+				p.add(a.Name.Line, "authority %s: revocation is %s, and no CRL can come: %s", a.Name.V, authority.Revocation, noSource(t.CRLOffline.V))
 			}
 		}
 	}
 	config := certs.Config{Log: s.log, Now: s.now, CRL: certs.CRLConfig{
 		Refresh: time.Duration(t.CRLRefresh.V), MaxBytes: t.CRLMaxBytes.V,
+		CacheDir: s.config.path(t.CRLCache), Offline: t.CRLOffline.V,
 	}}
 	for _, file := range t.CRLFiles {
 		config.CRL.Files = append(config.CRL.Files, s.config.path(file))
@@ -52,6 +60,13 @@ func (s *system) trust(p *problems) certs.Config {
 	}
 	s.checkRoles(config.Profiles, p)
 	return config
+}
+
+func noSource(offline bool) string {
+	if offline {
+		return "crl-offline, and no crl-files"
+	}
+	return "neither crl-files nor distribution-points"
 }
 
 func (s *system) profile(c *profileConfig, authorities map[string]*certs.Authority, p *problems) certs.Profile {

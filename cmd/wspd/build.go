@@ -101,7 +101,10 @@ func (c *config) tlsConfig() (*tls.Config, error) {
 // trust makes the configuration of package certs.
 func (c *config) trust(log *slog.Logger) (certs.Config, error) {
 	config := certs.Config{Log: log}
-	config.CRL.Refresh = time.Duration(c.CRL.Refresh)
+	config.CRL.Refresh, config.CRL.Offline = time.Duration(c.CRL.Refresh), c.CRL.Offline
+	if c.CRL.Cache.path != "" {
+		config.CRL.CacheDir = c.path(c.CRL.Cache)
+	}
 	for _, f := range c.CRL.Files {
 		config.CRL.Files = append(config.CRL.Files, c.path(f))
 	}
@@ -153,9 +156,17 @@ func (c *config) authority(a authority) ([]*certs.Authority, error) {
 	if err != nil {
 		return nil, err
 	}
+	var signers [][]byte
+	for _, f := range a.CRLSigners {
+		read, err := certs.ReadCertificates(c.path(f))
+		if err != nil {
+			return nil, f.wrong(err)
+		}
+		signers = append(signers, read...)
+	}
 	var out []*certs.Authority
 	for _, der := range ders {
-		out = append(out, &certs.Authority{Certificate: der, Revocation: revocation, DistributionPoints: a.DistributionPoints})
+		out = append(out, &certs.Authority{Certificate: der, Revocation: revocation, DistributionPoints: a.DistributionPoints, CRLSigners: signers})
 	}
 	return out, nil
 }

@@ -60,6 +60,8 @@ type config struct {
 	CRL     struct {
 		Files   []file   `yaml:"files"`
 		Refresh duration `yaml:"refresh"`
+		Cache   file     `yaml:"cache"`
+		Offline bool     `yaml:"offline"`
 	} `yaml:"crl"`
 	SHA1 struct {
 		Messages   bool `yaml:"messages"`
@@ -91,6 +93,7 @@ type authority struct {
 	Certificate        file     `yaml:"certificate"`
 	Revocation         string   `yaml:"revocation"`
 	DistributionPoints []string `yaml:"distribution-points"`
+	CRLSigners         []file   `yaml:"crl-signers"`
 }
 
 // file is a path, with the line at which it stands.
