@@ -64,9 +64,7 @@ func revokingConfig(tb testing.TB, n int) certs.Config {
 	config := certstest.Config(tb)
 	serials := make([]*big.Int, n)
 	for i := range serials {
-		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
-		sum[0] = sum[0]&0x3f | 0x20 // positive, and none of those that minipki gives
-		serials[i] = new(big.Int).SetBytes(sum[:16])
+		serials[i] = serialNumber(i)
 	}
 	small := testpki.Load().CRL(ca)
 	names, err := filepath.Glob(filepath.Join(config.CRL.Files[0], "*.crl"))
@@ -81,6 +79,13 @@ func revokingConfig(tb testing.TB, n int) certs.Config {
 	}
 	tb.Fatal("no CRL of the citizens' authority")
 	return config
+}
+
+// serialNumber gives a serial number, positive and none of those that minipki gives.
+func serialNumber(i int) *big.Int {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
+	sum[0] = sum[0]&0x3f | 0x20
+	return new(big.Int).SetBytes(sum[:16])
 }
 
 func newVerifier(tb testing.TB, config certs.Config) *certs.Verifier {

@@ -90,12 +90,45 @@ func parseCRL(der []byte) (*signedList, error) {
 	return l, nil
 }
 
-// readTime reads a Time: UTCTime or GeneralizedTime.
+// readTime reads a Time as RFC 5280 section 4.1.2.5 writes it: UTCTime until 2049,
+// GeneralizedTime from 2050, with seconds and in UTC. It does not allocate.
 func readTime(in *cryptobyte.String, out *time.Time) bool {
-	if in.PeekASN1Tag(asn1.UTCTime) {
-		return in.ReadASN1UTCTime(out)
+	var text cryptobyte.String
+	var tag asn1.Tag
+	if !in.ReadAnyASN1(&text, &tag) {
+		return false
 	}
-	return in.ReadASN1GeneralizedTime(out)
+	century := 0
+	switch {
+	case tag == asn1.UTCTime && len(text) == 13:
+		century = 1900
+		if text[0] < '5' {
+			century = 2000
+		}
+	case tag == asn1.GeneralizedTime && len(text) == 15:
+		n, ok := twoDigits(text)
+		if !ok {
+			return false
+		}
+		century, text = 100*n, text[2:]
+	default:
+		return false
+	}
+	var part [6]int // year, month, day, hour, minute, second
+	for i := range part {
+		n, ok := twoDigits(text[2*i:])
+		if !ok {
+			return false
+		}
+		part[i] = n
+	}
+	*out = time.Date(century+part[0], time.Month(part[1]), part[2], part[3], part[4], part[5], 0, time.UTC)
+	return text[12] == 'Z' && out.Month() == time.Month(part[1]) && out.Day() == part[2] && out.Hour() == part[3] && out.Minute() == part[4] && out.Second() == part[5]
+}
+
+func twoDigits(text []byte) (n int, ok bool) {
+	a, b := text[0]-'0', text[1]-'0'
+	return 10*int(a) + int(b), a <= 9 && b <= 9
 }
 
 // signedBy proves that a certificate's key signed the list: its name, its key, its right
@@ -111,7 +144,7 @@ func (l *signedList) signedBy(signer *Certificate) error {
 	case l.authorityKey != nil && c.SubjectKeyId != nil && !bytes.Equal(l.authorityKey, c.SubjectKeyId):
 		return refuse(WrongSigner, errors.New("CRL: authority key identifier is another"))
 	}
-	if err := c.CheckSignature(l.algorithm, l.tbs, l.signature); err != nil {
+	if !signedWith(c.PublicKey, l.algorithm, l.tbs, l.signature) {
 		return refuse(WrongSigner, errors.New("CRL: signature is not the issuer's"))
 	}
 	return nil
@@ -250,4 +283,4 @@ func (l *revocationList) state(at time.Time, skew time.Duration) (CRLState, time
 }
 
 // digestList names a list.
-func digestList(der []byte) [32]byte { return sha256.Sum256(der) }
+func digestList(der []byte) [32]byte { return [32]byte(sumPieces(sha256.New(), der)) }

@@ -1,7 +1,12 @@
 package certs
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
+	"hash"
+	"runtime"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -67,4 +72,55 @@ func pssIdentifier(sha2 byte, salt int64) string {
 		})
 	})
 	return string(b.BytesOrPanic())
+}
+
+// hashOf gives the hash of a signature algorithm that algorithmOf knows.
+func hashOf(a x509.SignatureAlgorithm) crypto.Hash {
+	switch a {
+	case x509.SHA256WithRSA, x509.ECDSAWithSHA256, x509.SHA256WithRSAPSS:
+		return crypto.SHA256
+	case x509.SHA384WithRSA, x509.ECDSAWithSHA384, x509.SHA384WithRSAPSS:
+		return crypto.SHA384
+	case x509.SHA512WithRSA, x509.ECDSAWithSHA512, x509.SHA512WithRSAPSS:
+		return crypto.SHA512
+	}
+	return 0
+}
+
+// signedWith tells whether a key made a signature over a list. It is what
+// x509.Certificate.CheckSignature does, but for the digest, which is made a piece at a
+// time: a list may have 40 MB, and a processor that digests cannot be taken away.
+func signedWith(key crypto.PublicKey, a x509.SignatureAlgorithm, signed, signature []byte) bool {
+	h := hashOf(a)
+	if h == 0 {
+		return false
+	}
+	digest := sumPieces(h.New(), signed)
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		switch a {
+		case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA:
+			return rsa.VerifyPKCS1v15(k, h, digest, signature) == nil
+		case x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS:
+			return rsa.VerifyPSS(k, h, digest, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
+		}
+	case *ecdsa.PublicKey:
+		switch a {
+		case x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
+			return ecdsa.VerifyASN1(k, digest, signature)
+		}
+	}
+	return false
+}
+
+// sumPieces gives the digest of a large text and lets requests go between its pieces.
+func sumPieces(h hash.Hash, text []byte) []byte {
+	const piece = 128 << 10
+	for len(text) > piece {
+		h.Write(text[:piece])
+		text = text[piece:]
+		runtime.Gosched()
+	}
+	h.Write(text)
+	return h.Sum(nil)
 }

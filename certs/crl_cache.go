@@ -47,7 +47,7 @@ func (c *crlCache) put(address string, der []byte, said validators, log *slog.Lo
 	if c == nil {
 		return
 	}
-	digest := sha256.Sum256(der)
+	digest := digestList(der)
 	entry, err := json.Marshal(cacheEntry{Address: address, SHA256: hex.EncodeToString(digest[:]), validators: said})
 	if err == nil {
 		err = replaceFile(c.path(address, ".crl"), der)
@@ -82,7 +82,7 @@ func (c *crlCache) restore(p *point, load *crlLoader) {
 	p.next = list.next
 	text, err := readSmallFile(c.path(p.address, ".json"))
 	var entry cacheEntry
-	digest := sha256.Sum256(der)
+	digest := digestList(der)
 	if err == nil && json.Unmarshal(text, &entry) == nil && entry.Address == p.address && entry.SHA256 == hex.EncodeToString(digest[:]) {
 		p.validators = entry.validators
 	}

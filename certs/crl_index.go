@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"runtime"
 	"slices"
 	"time"
 
@@ -44,8 +45,8 @@ type crlEntry struct {
 	reason uint8
 }
 
-// crlIndex finds entries by serial. The entries are sorted by digest; since
-// digests are spread evenly, the first bits lead to the few that can be it.
+// crlIndex finds entries by serial. Since digests are spread evenly, their first
+// bits lead to the few that can be it.
 // A million entries take 25 MB. It is immutable.
 type crlIndex struct {
 	entries []crlEntry
@@ -58,7 +59,7 @@ func (x *crlIndex) find(serial *serialDigest) *crlEntry {
 	if len(x.entries) == 0 {
 		return nil
 	}
-	bucket := binary.BigEndian.Uint32(serial[:4]) >> x.shift
+	bucket := x.bucket(serial)
 	for i := x.first[bucket]; i < x.first[bucket+1]; i++ {
 		if x.entries[i].serial == *serial {
 			return &x.entries[i]
@@ -72,11 +73,13 @@ func (x *crlIndex) find(serial *serialDigest) *crlEntry {
 // while it lasts, removeFromCRL has no meaning but in a delta, and a date in the
 // future is an announcement that costs nothing to heed (K2, K4).
 func indexRevoked(revoked cryptobyte.String) (crlIndex, error) {
+	var turn yielding
 	count := 0
 	for rest := revoked; !rest.Empty(); count++ {
 		if !rest.SkipASN1(asn1.SEQUENCE) {
 			return crlIndex{}, errCRL("entry")
 		}
+		turn.step()
 	}
 	if count > math.MaxUint32-1 {
 		return crlIndex{}, refuse(TooLarge, errors.New("CRL: entries"))
@@ -88,25 +91,54 @@ func indexRevoked(revoked cryptobyte.String) (crlIndex, error) {
 			return crlIndex{}, err
 		}
 		x.entries = append(x.entries, e)
+		turn.step()
 	}
 	x.order()
 	return x, nil
 }
 
-// order sorts the entries and makes the table of first bits: about eight entries a bucket.
+// order brings the entries into buckets by their first bits, about eight in each, and
+// makes the table of where each begins. Within a bucket their order means nothing.
 func (x *crlIndex) order() {
-	slices.SortFunc(x.entries, func(a, b crlEntry) int { return bytes.Compare(a.serial[:], b.serial[:]) })
+	var turn yielding
 	width := uint(bits.Len(uint(len(x.entries) / 8)))
 	x.shift = 32 - width
 	x.first = make([]uint32, 1<<width+1)
-	bucket := 0
 	for i := range x.entries {
-		for b := int(binary.BigEndian.Uint32(x.entries[i].serial[:4]) >> x.shift); bucket <= b; bucket++ {
-			x.first[bucket] = uint32(i)
+		x.first[x.bucket(&x.entries[i].serial)+1]++
+		turn.step()
+	}
+	for b := range len(x.first) - 1 {
+		x.first[b+1] += x.first[b]
+	}
+	next := slices.Clone(x.first) // where the next entry of a bucket goes
+	for b := range len(x.first) - 1 {
+		for next[b] < x.first[b+1] {
+			e := &x.entries[next[b]]
+			if home := x.bucket(&e.serial); home != uint32(b) {
+				other := &x.entries[next[home]]
+				*e, *other = *other, *e
+				next[home]++
+			} else {
+				next[b]++
+			}
+			turn.step()
 		}
 	}
-	for ; bucket < len(x.first); bucket++ {
-		x.first[bucket] = uint32(len(x.entries))
+}
+
+func (x *crlIndex) bucket(serial *serialDigest) uint32 {
+	return binary.BigEndian.Uint32(serial[:4]) >> x.shift
+}
+
+// yielding lets requests go first while something long is done: a large list is read in
+// the background, and what does not give way holds a processor for ten milliseconds at a
+// time.
+type yielding struct{ steps uint }
+
+func (y *yielding) step() {
+	if y.steps++; y.steps%256 == 0 {
+		runtime.Gosched()
 	}
 }
 
@@ -124,18 +156,25 @@ func readEntry(revoked *cryptobyte.String) (crlEntry, error) {
 	if !entry.ReadASN1(&extensions, asn1.SEQUENCE) || !entry.Empty() {
 		return crlEntry{}, errCRL("entry extensions")
 	}
-	err := eachExtension(extensions, func(oid string, critical bool, value cryptobyte.String) error {
+	var err error
+	e.reason, err = readReason(extensions)
+	return e, err
+}
+
+// readReason reads the extensions of an entry.
+func readReason(extensions cryptobyte.String) (reason uint8, err error) {
+	err = eachExtension(extensions, func(oid string, critical bool, value cryptobyte.String) error {
 		switch {
 		case oid == oidReasonCode:
-			var reason int
-			if !value.ReadASN1Enum(&reason) || !value.Empty() || reason < 0 || reason > 10 {
+			var code int
+			if !value.ReadASN1Enum(&code) || !value.Empty() || code < 0 || code > 10 {
 				return errCRL("reason")
 			}
-			e.reason = uint8(reason)
+			reason = uint8(code)
 		case critical: // certificateIssuer of an indirect list is one of these (K2)
 			return refuse(Unsupported, errors.New("CRL: unknown critical entry extension"))
 		}
 		return nil
 	})
-	return e, err
+	return reason, err
 }

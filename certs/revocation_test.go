@@ -1,11 +1,14 @@
 package certs
 
 import (
+	"encoding/asn1"
 	"fmt"
 	"math/big"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
 
 	"sceau/internal/minipki"
 	"sceau/internal/testpki"
@@ -126,6 +129,35 @@ func TestSerialForms(t *testing.T) {
 	}
 	if digestSerial(big.NewInt(1)) == digestSerial(big.NewInt(256)) {
 		t.Error("1 is 256")
+	}
+}
+
+// TestReadTime: a time is read as the standard library writes it, and no other way of
+// writing it is (RFC 5280 section 4.1.2.5).
+func TestReadTime(t *testing.T) {
+	for _, want := range []time.Time{
+		time.Date(1950, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(2000, 2, 29, 12, 0, 1, 0, time.UTC),
+		time.Date(2049, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(2050, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+	} {
+		der, err := asn1.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := cryptobyte.String(der)
+		var got time.Time
+		if !readTime(&in, &got) || !got.Equal(want) || !in.Empty() {
+			t.Errorf("%v is read as %v", want, got)
+		}
+	}
+	for _, text := range []string{
+		"\x17\x0b2611281200Z", "\x17\x11261128120000+0100", "\x17\x0d261328120000Z", "\x17\x0d260230120000Z", "\x17\x0d26112812000xZ", "\x17\x0d261128120060Z",
+		"\x17\x0d2611281200000", "\x18\x1120261128120000.1Z", "\x18\x0f20261128120000+", "\x16\x0d261128120000Z", "\x17\x00", "", "\x17\x0d26", "\x17\x0d261128240000Z",
+	} {
+		in := cryptobyte.String(text)
+		var got time.Time
+		if readTime(&in, &got) {
+			t.Errorf("%q is read as %v", text, got)
+		}
 	}
 }
 
