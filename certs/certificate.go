@@ -32,6 +32,7 @@ type Certificate struct {
 	issuer      Name
 	holder      holder // whom the subject names, by the profiles of section 6
 	holderErr   error
+	extensions  extensions             // those that path validation asks about
 	text        atomic.Pointer[string] // base64 of the DER, once it was identified
 }
 
@@ -57,6 +58,9 @@ func parseCertificate(der []byte, fingerprint [32]byte) (*Certificate, error) {
 		thumbprint:  sha1.Sum(der), // a name in KeyIdentifier elements, never a proof
 		serial:      digestSerial(parsed.SerialNumber),
 		name:        authorityOf(parsed.RawSubject, parsed.RawSubjectPublicKeyInfo),
+	}
+	if c.extensions, err = readExtensions(parsed); err != nil {
+		return nil, err
 	}
 	if c.subject, err = parseNameDER(parsed.RawSubject); err != nil {
 		return nil, fmt.Errorf("subject: %w", err)
@@ -139,6 +143,10 @@ func nameIs(n *Name, text []byte) bool {
 	var s nameScratch
 	return s.parse(text) == nil && s.is(n)
 }
+
+// selfIssued tells whether subject and issuer are one name, by DER (RFC 5280 section 6.1):
+// a renewed key of an authority, or a root.
+func (c *Certificate) selfIssued() bool { return bytes.Equal(c.x509.RawSubject, c.x509.RawIssuer) }
 
 // covers tells whether the certificate is valid at a moment (RFC 5280 section 4.1.2.5).
 func (c *Certificate) covers(at time.Time) error {
