@@ -78,22 +78,29 @@ func firstBroken(rules []rule, p *profile, path []*Certificate, at time.Time) er
 	return nil
 }
 
-// checkLeafForm: a version 3 certificate of an end entity, with a serial number
-// as RFC 5280 section 4.1.2.2 has it.
+// checkLeafForm: a version 3 certificate of an end entity, without what RFC 5280
+// lets only a CA certificate have (sections 4.2.1.9, 4.2.1.10).
 func checkLeafForm(c *Certificate) error {
 	switch {
 	case c.x509.Version != 3:
 		return refuse(WrongUsage, errors.New("not a version 3 certificate"))
 	case c.x509.IsCA:
 		return refuse(WrongUsage, errors.New("a CA certificate"))
+	case c.x509.KeyUsage&x509.KeyUsageCertSign != 0:
+		return refuse(WrongUsage, errors.New("key usage of a CA in another certificate"))
+	case c.extensions.constraints != nil:
+		return refuse(ConstraintViolated, errors.New("name constraints in a certificate that is no CA's"))
+	case c.issuer.IsZero():
+		return refuse(Malformed, errors.New("certificate without an issuer"))
 	}
 	return checkSerial(c)
 }
 
-// checkSerial: a serial number is positive; crypto/x509 has refused negative ones.
+// checkSerial: a serial number is positive and has at most twenty octets (RFC 5280
+// section 4.1.2.2); crypto/x509 has refused negative ones.
 func checkSerial(c *Certificate) error {
-	if c.x509.SerialNumber.Sign() <= 0 {
-		return refuse(Malformed, errors.New("serial number is not positive"))
+	if n := c.x509.SerialNumber; n.Sign() <= 0 || n.BitLen() > 20*8 {
+		return refuse(Malformed, errors.New("serial number is not positive, or has more than 20 octets"))
 	}
 	return nil
 }
@@ -199,11 +206,13 @@ func checkIssuers(path []*Certificate) error {
 	return nil
 }
 
-// checkIssuer: RFC 5280 section 6.1.4 (k), (n), (o).
+// checkIssuer: RFC 5280 section 6.1.4 (k), (n), (o); an issuer has a name.
 func checkIssuer(c *Certificate) error {
 	switch {
 	case c.x509.Version != 3 || !c.x509.BasicConstraintsValid || !c.x509.IsCA:
 		return refuse(ConstraintViolated, errors.New("not a CA certificate"))
+	case c.subject.IsZero() || c.issuer.IsZero(): // sections 4.1.2.4, 4.1.2.6
+		return refuse(ConstraintViolated, errors.New("CA certificate without a subject or an issuer"))
 	case c.extensions.keyUsage && c.x509.KeyUsage&x509.KeyUsageCertSign == 0:
 		return refuse(WrongUsage, errors.New("the key usage of a CA certificate does not let it issue"))
 	}
