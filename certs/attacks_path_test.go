@@ -28,24 +28,40 @@ func eidUnder(roots, intermediates []*minipki.Authority, change func(*certs.Prof
 	return certs.Config{Profiles: []certs.Profile{p}, Now: testpki.Now, Log: quiet()}
 }
 
-// TestK5PathExplosion: candidates by the hundred under one name make a verifier
-// try signatures without end. Here the number of tries is bounded: the answer
-// comes, and is never a path that does not exist.
+// TestK5PathExplosion: candidates by the thousand under one name make a verifier
+// try signatures without end. Here the number of tries is bounded and the refusal
+// says so; a key identifier finds the right candidate at once, and a path that does
+// not exist is never found.
 func TestK5PathExplosion(t *testing.T) {
 	pki := testpki.Load()
+	root, err := minipki.NewRoot(caTemplate("C", "BE", "CN", "TEST root of many"), pki.OtherKeyP256())
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := caTemplate("C", "BE", "CN", "TEST many")
 	var same []*minipki.Authority
-	for range 150 {
-		same = append(same, subordinate(t, pki.CitizenRoot, caTemplate("C", "BE", "CN", "TEST many"), minipki.P256))
+	for range 1000 {
+		same = append(same, subordinate(t, root, many, minipki.P256))
 	}
-	v := open(t, eidUnder([]*minipki.Authority{pki.CitizenRoot}, same, nil))
-	stranger := subordinate(t, pki.StrangerCA, caTemplate("C", "BE", "CN", "TEST many"), minipki.P256)
-	leaf := issue(t, stranger, alice(), pki.OtherKey().Public())
-	if got := reasonOf(t, v, certs.RoleIdentity, leaf); got != certs.UntrustedIssuer {
-		t.Error(got)
-	}
-	good := issue(t, same[0], alice(), pki.OtherKey().Public())
-	if got := reasonOf(t, v, certs.RoleIdentity, good); got != 0 {
-		t.Errorf("the first of many: %v", got)
+	v := open(t, eidUnder([]*minipki.Authority{root}, same, nil))
+	anonymous := alice()
+	anonymous.OmitKeyIDs = true
+	stranger := subordinate(t, pki.StrangerCA, many, minipki.P256)
+	key := pki.OtherKey().Public()
+	for _, tt := range []struct {
+		name string
+		leaf []byte
+		want certs.Reason
+	}{
+		{"of a stranger", issue(t, stranger, alice(), key), certs.TooManyCertificates},
+		{"of a stranger, without a key identifier", issue(t, stranger, anonymous, key), certs.TooManyCertificates},
+		{"of the first", issue(t, same[0], alice(), key), 0},
+		{"of the last", issue(t, same[999], alice(), key), 0},
+		{"of the last, without a key identifier", issue(t, same[999], anonymous, key), certs.TooManyCertificates},
+	} {
+		if got := reasonOf(t, v, certs.RoleIdentity, tt.leaf); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
 
@@ -136,7 +152,11 @@ func TestK6Certificate(t *testing.T) {
 		{"unknown critical extension", func(c *minipki.Template) { c.Extra = append(c.Extra, extension(true, "\x05\x00", 1, 2, 3)) }, certs.UnknownCriticalExtension},
 		{"version 1", func(c *minipki.Template) { c.Version = 1 }, certs.WrongUsage},
 		{"negative serial", func(c *minipki.Template) { c.Serial = big.NewInt(-5) }, certs.Malformed},
-		{"serial of 21 octets", func(c *minipki.Template) { c.Serial = new(big.Int).Lsh(big.NewInt(1), 165) }, 0},
+		{"serial of zero", func(c *minipki.Template) { c.Serial = new(big.Int) }, certs.Malformed},
+		{"serial of 20 octets", func(c *minipki.Template) { c.Serial = new(big.Int).Lsh(big.NewInt(1), 158) }, 0},
+		{"serial of 21 octets", func(c *minipki.Template) { c.Serial = new(big.Int).Lsh(big.NewInt(1), 165) }, certs.Malformed},
+		{"key usage of a CA", func(c *minipki.Template) { c.KeyUsage |= x509.KeyUsageCertSign }, certs.WrongUsage},
+		{"name constraints", func(c *minipki.Template) { c.PermittedDirs = []minipki.Name{minipki.DN("C", "BE")} }, certs.ConstraintViolated},
 		{"expired", func(c *minipki.Template) { c.NotAfter = testpki.Now().Add(-time.Second) }, certs.Expired},
 		{"not yet valid", func(c *minipki.Template) { c.NotBefore = testpki.Now().Add(time.Second) }, certs.NotYetValid},
 		{"valid never", func(c *minipki.Template) { c.NotBefore, c.NotAfter = testpki.NotAfter(), testpki.NotBefore() }, certs.NotYetValid},
@@ -193,12 +213,12 @@ func TestK6Authority(t *testing.T) {
 		path   certs.Reason // when it comes with the message
 	}{
 		{"none", func(*minipki.Template) {}, 0, certs.RevocationUnknown},
-		{"not a CA", func(c *minipki.Template) { c.IsCA = false }, certs.ConstraintViolated, certs.UntrustedIssuer},
-		{"no basic constraints", func(c *minipki.Template) { c.OmitBasicConstraints = true }, certs.ConstraintViolated, certs.UntrustedIssuer},
+		{"not a CA", func(c *minipki.Template) { c.IsCA = false }, certs.ConstraintViolated, certs.ConstraintViolated},
+		{"no basic constraints", func(c *minipki.Template) { c.OmitBasicConstraints = true }, certs.ConstraintViolated, certs.ConstraintViolated},
 		{"version 1", func(c *minipki.Template) { c.Version = 1 }, certs.ConstraintViolated, certs.ConstraintViolated},
-		{"no keyCertSign", func(c *minipki.Template) { c.KeyUsage = x509.KeyUsageCRLSign }, certs.WrongUsage, certs.UntrustedIssuer},
+		{"no keyCertSign", func(c *minipki.Template) { c.KeyUsage = x509.KeyUsageCRLSign }, certs.WrongUsage, certs.WrongUsage},
 		{"unknown critical extension", func(c *minipki.Template) { c.Extra = append(c.Extra, extension(true, "\x05\x00", 1, 2, 3)) }, certs.UnknownCriticalExtension, certs.UnknownCriticalExtension},
-		{"name constraints of directory names", func(c *minipki.Template) { c.PermittedDirs = []minipki.Name{minipki.DN("C", "FR")} }, certs.UnknownCriticalExtension, certs.UnknownCriticalExtension},
+		{"name constraints of directory names", func(c *minipki.Template) { c.PermittedDirs = []minipki.Name{minipki.DN("C", "FR")} }, 0, certs.ConstraintViolated},
 		{"signed with SHA-1", func(c *minipki.Template) { c.SignatureAlgorithm = x509.SHA1WithRSA }, certs.WeakSignature, certs.WeakSignature},
 		{"expired", func(c *minipki.Template) { c.NotAfter = testpki.Now().Add(-time.Second) }, 0, certs.Expired},
 		{"not yet valid", func(c *minipki.Template) { c.NotBefore = testpki.Now().Add(time.Second) }, 0, certs.NotYetValid},

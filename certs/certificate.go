@@ -34,6 +34,7 @@ type Certificate struct {
 	holderErr   error
 	points      []distributionPoint    // at which its issuer publishes CRLs
 	issuerPoint string                 // the issuer's name as a GeneralName: the point of a certificate that names none
+	extensions  extensions             // those that path validation asks about
 	text        atomic.Pointer[string] // base64 of the DER, once it was identified
 }
 
@@ -59,6 +60,9 @@ func parseCertificate(der []byte, fingerprint [32]byte) (*Certificate, error) {
 		thumbprint:  sha1.Sum(der), // a name in KeyIdentifier elements, never a proof
 		serial:      digestSerial(parsed.SerialNumber),
 		name:        authorityOf(parsed.RawSubject, parsed.RawSubjectPublicKeyInfo),
+	}
+	if c.extensions, err = readExtensions(parsed); err != nil {
+		return nil, err
 	}
 	if c.subject, err = parseNameDER(parsed.RawSubject); err != nil {
 		return nil, fmt.Errorf("subject: %w", err)
@@ -145,6 +149,10 @@ func nameIs(n *Name, text []byte) bool {
 	var s nameScratch
 	return s.parse(text) == nil && s.is(n)
 }
+
+// selfIssued tells whether subject and issuer are one name, by DER (RFC 5280 section 6.1):
+// a renewed key of an authority, or a root.
+func (c *Certificate) selfIssued() bool { return bytes.Equal(c.x509.RawSubject, c.x509.RawIssuer) }
 
 // covers tells whether the certificate is valid at a moment (RFC 5280 section 4.1.2.5).
 func (c *Certificate) covers(at time.Time) error {

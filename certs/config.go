@@ -21,6 +21,7 @@ const (
 	RoleIdentity Role = "identity" // whoever asks: eID Citizen and Foreigner CAs, in fallback eHealth CAs
 	RoleHolder   Role = "holder"   // whose key the assertion is bound to: eHealth issuing CAs, or the eID itself
 	RoleSTS      Role = "sts"      // who signs assertions: pinned, or named under a CA
+	RoleClient   Role = "client"   // whose key authenticates a client in TLS or OpenID Connect (RFC 8705): IGC-Santé and the like
 )
 
 // Config is what a Verifier trusts, and how it learns of revocation. The zero
@@ -64,6 +65,10 @@ type Profile struct {
 	// Subjects, when not empty, are the only subject names admitted (as text).
 	Subjects []string
 
+	// SubjectPatterns, when not empty, are the shapes of subject names admitted: a
+	// name must have one of them. See [Pattern].
+	SubjectPatterns []string
+
 	// Pinned are certificates (DER) trusted as they stand, by their fingerprint: no
 	// path is built and no CRL consulted; validity, strength and usage are. A
 	// pinned certificate may be self-signed and need not have a key usage.
@@ -71,11 +76,21 @@ type Profile struct {
 
 	KeyUsage    x509.KeyUsage      // all of these bits must be set; zero is digitalSignature
 	ExtKeyUsage []x509.ExtKeyUsage // one of these must be asserted, by the whole path; ExtKeyUsageAny asks for none
-	Policies    []string           // one of these (dotted) must be asserted and be valid for the path
-	AnyPolicy   bool               // says that no policy is asked for; without it Policies must not be empty
+	// Policies (dotted): the certificate itself must name one of these. AnyPolicy says
+	// that none is asked for. What the certificates of a path demand of policies
+	// themselves holds either way.
+	Policies  []string
+	AnyPolicy bool
 
-	MinRSABits int  // of the certificate's own key; zero is 2048
-	TestCards  bool // admits the serialNumber of ten digits of foreigner test cards
+	// ExplicitPolicy says that the whole path must grant one of Policies: RFC 5280
+	// section 6.1 with initial-explicit-policy and initial-policy-mapping-inhibit.
+	// It is for a PKI whose CA certificates assert the policies of their leafs.
+	ExplicitPolicy bool
+
+	KeyAlgorithms []KeyAlgorithm // of the certificate's own key; empty is each of them
+	MinRSABits    int            // of the certificate's own key; zero is 2048
+
+	TestCards bool // admits the serialNumber of ten digits of foreigner test cards
 }
 
 // Authority is a CA certificate that the configuration trusts. One value may
@@ -119,46 +134,6 @@ type CRLConfig struct {
 	MaxBytes     int64             // of one CRL; zero is 64 MB
 	Skew         time.Duration     // how far clocks may differ; zero is five minutes
 	Transport    http.RoundTripper // nil is a transport of its own, with the proxy of the environment
-}
-
-// BelgianEID gives the rules for Belgian eID authentication certificates (wire
-// document 6.1) in the role of identity, without its authorities.
-func BelgianEID() Profile {
-	return Profile{
-		Name:        "Belgian eID",
-		Role:        RoleIdentity,
-		Kinds:       []Kind{EID},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		// Citizen CAs under Belgium Root CA2 and CA4, authentication.
-		Policies: []string{"2.16.56.9.1.1.2.2", "2.16.56.12.1.1.2.2"},
-	}
-}
-
-// EHealthPlatform gives the rules for eHealth certificates (wire document 6.2) in
-// a role, without its authorities: RoleHolder, or RoleIdentity in fallback.
-func EHealthPlatform(role Role) Profile {
-	return Profile{
-		Name:        "eHealth",
-		Role:        role,
-		Kinds:       []Kind{EHealthPerson, EHealthOrganisation},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		AnyPolicy:   true, // the platform's policy identifiers are not public
-	}
-}
-
-// TokenIssuer gives the rules for the certificate of an STS, without its
-// authorities: the caller adds Pinned, or Roots, Intermediates and Subjects.
-func TokenIssuer() Profile {
-	return Profile{
-		Name:        "token issuer",
-		Role:        RoleSTS,
-		Kinds:       []Kind{Service},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-		AnyPolicy:   true,
-	}
 }
 
 // ReadCertificates gives the DER of every certificate in a file: PEM, or one in DER.
@@ -260,7 +235,7 @@ func (p *Profile) check() error {
 	}
 	service := false
 	for _, kind := range p.Kinds {
-		if kind == Nobody || kind > Service {
+		if kind == Nobody || kind > lastKind {
 			wrong("kind %d", kind)
 		}
 		service = service || kind == Service
@@ -280,6 +255,14 @@ func (p *Profile) check() error {
 		}
 		if (len(p.Policies) == 0) != p.AnyPolicy {
 			wrong("either Policies or AnyPolicy must be said, and not both")
+		}
+		if p.ExplicitPolicy && len(p.Policies) == 0 {
+			wrong("ExplicitPolicy without Policies")
+		}
+	}
+	for _, algorithm := range p.KeyAlgorithms {
+		if !algorithm.known() {
+			wrong("key algorithm %q: want %v", algorithm, keyAlgorithms())
 		}
 	}
 	if p.MinRSABits < 0 || p.MinRSABits > maxRSABits {

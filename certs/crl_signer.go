@@ -37,8 +37,9 @@ func (t *trust) admitSigner(a *authority, c *Certificate) error {
 		return refuse(WrongSigner, errors.New("it bears another name: its lists would be indirect"))
 	case c.x509.KeyUsage&x509.KeyUsageCRLSign == 0:
 		return refuse(WrongUsage, errors.New("its key usage does not let it sign CRLs"))
-	case len(c.x509.UnhandledCriticalExtensions) > 0:
-		return refuse(UnknownCriticalExtension, nil)
+	}
+	if err := checkCritical(c); err != nil {
+		return err
 	}
 	if err := checkSignatureAlgorithm(c.x509.SignatureAlgorithm); err != nil {
 		return err

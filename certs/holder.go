@@ -15,6 +15,12 @@ const (
 	EHealthPerson            // a care provider with an eHealth certificate: SSIN, NIHII or NIHII11
 	EHealthOrganisation      // an organisation or application with an eHealth certificate: CBE, EHP, NIHII-HOSPITAL, …
 	Service                  // a certificate that the configuration names itself: by fingerprint or by subject
+
+	// IGCSanteOrganisation is a health care structure with a certificate of the
+	// French IGC-Santé: FINESS, SIREN or SIRET.
+	IGCSanteOrganisation
+
+	lastKind = IGCSanteOrganisation
 )
 
 // String gives the kind as audit records write it.
@@ -30,12 +36,15 @@ func (k Kind) String() string {
 		return "ehealth-organisation"
 	case Service:
 		return "service"
+	case IGCSanteOrganisation:
+		return "igc-sante-organisation"
 	}
 	return "unknown"
 }
 
 // IdentifierType is the TYPE of an identifier, as section 6.2 of the wire
-// document lists them: "SSIN", "CBE", "NIHII-HOSPITAL"…
+// document lists them: "SSIN", "CBE", "NIHII-HOSPITAL"…; and those of French
+// structures.
 type IdentifierType string
 
 // The types that have an accessor of their own.
@@ -45,6 +54,9 @@ const (
 	NIHII   IdentifierType = "NIHII"
 	NIHII11 IdentifierType = "NIHII11"
 	EHP     IdentifierType = "EHP"
+	FINESS  IdentifierType = "FINESS" // nine characters; the second may be A or B
+	SIREN   IdentifierType = "SIREN"  // nine digits
+	SIRET   IdentifierType = "SIRET"  // fourteen digits
 )
 
 // identifierLength gives the number of digits of an identifier of a type, zero for an unknown type.
@@ -86,21 +98,27 @@ type holder struct {
 	testCard       bool // a serialNumber of ten digits, as foreigner test cards had
 }
 
-// holderOf reads the DN profiles of section 6 of the wire document. A
-// serialNumber makes an eID; TYPE=value in OU and CN makes an eHealth
-// certificate; a name that is both is neither (K8).
+// holderOf reads the DN profiles of section 6 of the wire document, and that of
+// IGC-Santé. A serialNumber makes an eID; TYPE=value in OU and CN makes an eHealth
+// certificate; C=FR and a structure's identifier in OU a French one; a name that
+// is two of these is none (K8).
 func holderOf(n Name) (holder, error) {
 	serial, serials := n.only(oidSerialNumber)
 	unit, units := ehealthUnit(n)
+	structure, structures := structureUnit(n)
 	switch {
 	case serials > 0 && units > 0:
 		return holder{}, wrongProfile("a serialNumber and an eHealth unit together")
+	case structures > 0 && serials+units > 0:
+		return holder{}, wrongProfile("a French structure and a Belgian identifier together")
+	case structures > 0:
+		return structureHolder(n, structure, structures)
 	case serials > 0:
 		return eidHolder(n, serial, serials)
 	case units > 0:
 		return ehealthHolder(n, unit, units)
 	}
-	return holder{}, wrongProfile("neither an eID nor an eHealth name")
+	return holder{}, wrongProfile("neither an eID nor an eHealth nor an IGC-Santé name")
 }
 
 func wrongProfile(what string) error { return refuse(WrongProfile, errors.New("subject: "+what)) }

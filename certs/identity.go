@@ -116,6 +116,16 @@ func (i Identity) NIHII11() string { return i.identifier(NIHII11) }
 // EHP gives the eHealth partner number, or nothing.
 func (i Identity) EHP() string { return i.identifier(EHP) }
 
+// FINESS gives the number of a French health care structure, or nothing.
+func (i Identity) FINESS() string { return i.identifier(FINESS) }
+
+// SIREN gives the number of a French enterprise, or nothing.
+func (i Identity) SIREN() string { return i.identifier(SIREN) }
+
+// SIRET gives the number of a French establishment, or nothing; its first nine
+// digits are the SIREN.
+func (i Identity) SIRET() string { return i.identifier(SIRET) }
+
 // Application gives the application identifier of an eHealth certificate that has
 // one ("IAMACC"), or nothing.
 func (i Identity) Application() string {
@@ -129,7 +139,7 @@ func (i Identity) Application() string {
 type Names struct {
 	Common         string
 	Given, Surname string // of an eID
-	Holder         string // of an eHealth certificate: the person or organisation
+	Holder         string // of an eHealth or IGC-Santé certificate: the person or organisation
 }
 
 // Names gives the names of the subject.

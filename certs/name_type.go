@@ -13,6 +13,7 @@ const (
 	oidOrganization = "\x55\x04\x0a"
 	oidUnit         = "\x55\x04\x0b"
 	oidGivenName    = "\x55\x04\x2a"
+	oidEmail        = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"
 )
 
 // typeOfKeyword gives the attribute type of a keyword in capitals: those of RFC
@@ -59,7 +60,7 @@ func typeOfKeyword(keyword []byte) string {
 	case "ORGANIZATIONIDENTIFIER":
 		return "\x55\x04\x61"
 	case "E", "EMAIL", "EMAILADDRESS":
-		return "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"
+		return oidEmail
 	case "UID", "USERID":
 		return "\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01"
 	case "DC", "DOMAINCOMPONENT":
@@ -100,7 +101,7 @@ func keywordOf(oid string) (keyword string, rfc1779 bool) {
 		return "GENERATION", false
 	case "\x55\x04\x2e":
 		return "DNQ", false
-	case "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01":
+	case oidEmail:
 		return "EMAILADDRESS", false
 	case "\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01":
 		return "UID", false

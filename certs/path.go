@@ -1,7 +1,6 @@
 package certs
 
 import (
-	"crypto/x509"
 	"errors"
 	"slices"
 	"time"
@@ -80,6 +79,9 @@ func (p *profile) admits(leaf *Certificate) Kind {
 	if len(p.subjects) > 0 && !slices.ContainsFunc(p.subjects, leaf.subject.Equal) {
 		return Nobody
 	}
+	if len(p.patterns) > 0 && !slices.ContainsFunc(p.patterns, func(one Pattern) bool { return one.Match(leaf.subject) }) {
+		return Nobody
+	}
 	if slices.Contains(p.Kinds, Service) { // Subjects is not empty then: see Profile.check
 		return Service
 	}
@@ -101,13 +103,13 @@ func (t *trust) verifyUnder(p *profile, kind Kind, leaf *Certificate, intermedia
 	}
 	v := &verified{trust: t, role: p.Role, profile: p, kind: kind, leaf: leaf}
 	if p.pinned[leaf.fingerprint] {
-		if usage := leaf.x509.KeyUsage; usage != 0 && usage&p.KeyUsage != p.KeyUsage {
-			return nil, 0, refuse(WrongUsage, errors.New("key usage"))
+		if err := p.checkPinned(leaf); err != nil {
+			return nil, 0, err
 		}
 		v.follow([]*Certificate{leaf})
 		return v, NotChecked, nil
 	}
-	if err := p.checkLeaf(leaf); err != nil {
+	if err := p.checkLeaf(leaf, at); err != nil {
 		return nil, 0, err
 	}
 	paths, err := t.paths(p, leaf, intermediates, at)
@@ -117,159 +119,24 @@ func (t *trust) verifyUnder(p *profile, kind Kind, leaf *Certificate, intermedia
 	if err := CheckKey(leaf.PublicKey(), p.MinRSABits); err != nil {
 		return nil, 0, err
 	}
-	var first error
+	var refusal error
 	for _, path := range paths {
 		v.follow(path)
 		status, err := v.revocation(at)
 		if err == nil {
 			return v, status, nil
 		}
-		if first == nil {
-			first = err
-		}
+		refusal = moreTelling(refusal, err)
 	}
-	return v, 0, first
+	return v, 0, refusal
 }
 
-// checkLeaf makes the checks of the certificate itself (K6).
-func (p *profile) checkLeaf(leaf *Certificate) error {
-	c := leaf.x509
-	switch {
-	case c.Version != 3:
-		return refuse(WrongUsage, errors.New("not a version 3 certificate"))
-	case c.IsCA:
-		return refuse(WrongUsage, errors.New("a CA certificate"))
-	case c.KeyUsage&p.KeyUsage != p.KeyUsage:
+// checkPinned: a pinned certificate need not have a key usage; one that it has binds it.
+func (p *profile) checkPinned(leaf *Certificate) error {
+	if usage := leaf.x509.KeyUsage; usage != 0 && usage&p.KeyUsage != p.KeyUsage {
 		return refuse(WrongUsage, errors.New("key usage"))
-	case len(c.UnhandledCriticalExtensions) > 0:
-		return refuse(UnknownCriticalExtension, nil)
 	}
-	if !slices.Contains(p.ExtKeyUsage, x509.ExtKeyUsageAny) &&
-		!slices.ContainsFunc(p.ExtKeyUsage, func(u x509.ExtKeyUsage) bool { return slices.Contains(c.ExtKeyUsage, u) }) {
-		return refuse(WrongUsage, errors.New("extended key usage"))
-	}
-	if !p.AnyPolicy && !slices.ContainsFunc(p.policies, func(oid x509.OID) bool { return slices.ContainsFunc(c.Policies, oid.Equal) }) {
-		return refuse(WrongPolicy, nil)
-	}
-	return checkSignatureAlgorithm(c.SignatureAlgorithm)
-}
-
-// paths lets crypto/x509 build paths to the roots of the profile and keeps those
-// that the profile admits.
-func (t *trust) paths(p *profile, leaf *Certificate, intermediates []*Certificate, at time.Time) ([][]*Certificate, error) {
-	pool := p.intermediates
-	if len(intermediates) > 0 {
-		pool = pool.Clone()
-		for _, c := range intermediates {
-			if err := checkIntermediate(c); err != nil {
-				return nil, err
-			}
-			pool.AddCert(c.x509)
-		}
-	}
-	chains, err := leaf.x509.Verify(x509.VerifyOptions{
-		Roots:               p.roots,
-		Intermediates:       pool,
-		CurrentTime:         at,
-		KeyUsages:           p.ExtKeyUsage,
-		CertificatePolicies: p.policies,
-	})
-	if err != nil {
-		return nil, refusePath(err, at)
-	}
-	var paths [][]*Certificate
-	reason := UntrustedIssuer
-	for _, chain := range chains {
-		if len(chain) > maxPath {
-			reason = TooManyCertificates
-			continue
-		}
-		path := []*Certificate{leaf}
-		for _, c := range chain[1:] {
-			path = append(path, t.find(c, intermediates))
-		}
-		if len(path) > 1 && p.mayIssue(path[1]) {
-			paths = append(paths, path)
-		}
-	}
-	if len(paths) == 0 {
-		return nil, refuse(reason, errors.New("no path through an issuer that the profile admits"))
-	}
-	return paths, nil
-}
-
-// checkIntermediate looks at a certificate that came with a message before any signature is verified with it.
-func checkIntermediate(c *Certificate) error {
-	if c == nil {
-		return refuse(Malformed, errors.New("intermediate certificate is nil"))
-	}
-	if !c.subject.Equal(c.issuer) { // some send the root too, whose own signature proves nothing
-		if err := checkSignatureAlgorithm(c.x509.SignatureAlgorithm); err != nil {
-			return err
-		}
-	}
-	return checkKeyShape(c.PublicKey(), 0)
-}
-
-// mayIssue tells whether a certificate's holder may be the issuer of leafs of the
-// profile. An intermediate that came with a message may only by its name (K7).
-func (p *profile) mayIssue(issuer *Certificate) bool {
-	return p.issuers[issuer.name] || slices.ContainsFunc(p.issuerNames, issuer.subject.Equal)
-}
-
-// find gives our form of a certificate of a chain: it is configured or came with the message.
-func (t *trust) find(c *x509.Certificate, intermediates []*Certificate) *Certificate {
-	for _, own := range intermediates {
-		if own.x509 == c {
-			return own
-		}
-	}
-	for _, own := range t.known {
-		if own.x509 == c {
-			return own
-		}
-	}
-	// crypto/x509 keeps one of two equal certificates; it may be another value than ours.
-	for _, own := range intermediates {
-		if own.x509.Equal(c) {
-			return own
-		}
-	}
-	for _, own := range t.known {
-		if own.x509.Equal(c) {
-			return own
-		}
-	}
-	panic("certs: a path holds a certificate that was never given")
-}
-
-// refusePath says in our words why crypto/x509 found no path. Its own text may
-// quote names and is dropped.
-func refusePath(err error, at time.Time) error {
-	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) {
-		switch invalid.Reason {
-		case x509.Expired:
-			if invalid.Cert != nil && at.Before(invalid.Cert.NotBefore) {
-				return refuse(NotYetValid, errors.New("a certificate of the path"))
-			}
-			return refuse(Expired, errors.New("a certificate of the path"))
-		case x509.IncompatibleUsage:
-			return refuse(WrongUsage, errors.New("extended key usage of the path"))
-		case x509.NoValidChains:
-			return refuse(WrongPolicy, errors.New("of the path"))
-		}
-		return refuse(ConstraintViolated, errors.New("a certificate of the path may not issue what it issued"))
-	}
-	var unhandled x509.UnhandledCriticalExtension
-	if errors.As(err, &unhandled) {
-		return refuse(UnknownCriticalExtension, errors.New("in the path"))
-	}
-	var constraint x509.ConstraintViolationError
-	if errors.As(err, &constraint) {
-		return refuse(ConstraintViolated, errors.New("in the path"))
-	}
-	return refuse(UntrustedIssuer, nil)
+	return nil
 }
 
 // follow takes a path: its validity is what all its certificates share.

@@ -66,6 +66,7 @@ func reasonOf(tb testing.TB, v *certs.Verifier, role certs.Role, der []byte, int
 		}
 		path = append(path, c)
 	}
+	epoch := v.Epoch()
 	id, err := v.Identify(role, leaf, path, testpki.Now())
 	if (err == nil) == (id == certs.Identity{}) {
 		tb.Errorf("identity %v with error %v", id.Kind(), err)
@@ -73,7 +74,40 @@ func reasonOf(tb testing.TB, v *certs.Verifier, role certs.Role, der []byte, int
 	if err != nil && certs.ReasonOf(err) == 0 {
 		tb.Errorf("refused without a reason: %v", err)
 	}
+	if told := explain(v, role, leaf, path, err); v.Epoch() == epoch { // otherwise a CRL came between
+		told(tb)
+	}
 	return certs.ReasonOf(err)
+}
+
+// explain holds what a person is told against what was decided: a certificate is
+// accepted by some profile of the role when it was identified, and by none when not; what
+// it is refused for is what one of them says.
+func explain(v *certs.Verifier, role certs.Role, leaf *certs.Certificate, path []*certs.Certificate, err error) (told func(testing.TB)) {
+	profiles := v.Explain(leaf, path, testpki.Now()).Profiles
+	return func(tb testing.TB) {
+		tb.Helper()
+		asked, accepted, said := false, false, false
+		for _, p := range profiles {
+			if p.Role != role {
+				continue
+			}
+			asked = true
+			accepted = accepted || p.Err == nil
+			said = said || certs.ReasonOf(p.Err) == certs.ReasonOf(err)
+			for i, r := range p.Rules {
+				if last := i == len(p.Rules)-1; r.Err != nil && !last || last && r.Err != p.Err {
+					tb.Errorf("%s: rule %q: %v, in all %v", p.Profile, r.Rule, r.Err, p.Err)
+				}
+			}
+			if p.Err == nil && (len(p.Path) == 0 || p.Status == 0 || p.Kind == certs.Nobody) {
+				tb.Errorf("%s: accepted without a path, a status or a kind: %+v", p.Profile, p)
+			}
+		}
+		if asked && (accepted != (err == nil) || !said) {
+			tb.Errorf("%v, and explained otherwise: %+v", err, profiles)
+		}
+	}
 }
 
 // list is a CRL that is fresh at testpki.Now, with the certificates given.

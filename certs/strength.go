@@ -9,6 +9,7 @@ import (
 	"errors"
 	"math/big"
 	"math/bits"
+	"slices"
 )
 
 // The bounds of an RSA key. Above 8192 bits a verification costs an attacker
@@ -19,6 +20,32 @@ const (
 	minRSAExponent = 65537
 	fermatRounds   = 128
 )
+
+// KeyAlgorithm names a kind of public key.
+type KeyAlgorithm string
+
+// The kinds that are admitted at all.
+const (
+	RSA  KeyAlgorithm = "RSA"
+	P256 KeyAlgorithm = "P-256"
+	P384 KeyAlgorithm = "P-384"
+	P521 KeyAlgorithm = "P-521"
+)
+
+func keyAlgorithms() []KeyAlgorithm { return []KeyAlgorithm{RSA, P256, P384, P521} }
+
+func (a KeyAlgorithm) known() bool { return slices.Contains(keyAlgorithms(), a) }
+
+// keyAlgorithmOf gives the kind of a key that checkKeyShape admits, nothing for another.
+func keyAlgorithmOf(key crypto.PublicKey) KeyAlgorithm {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return RSA
+	case *ecdsa.PublicKey:
+		return KeyAlgorithm(k.Curve.Params().Name)
+	}
+	return ""
+}
 
 func weak(what string) error { return refuse(WeakKey, errors.New(what)) }
 

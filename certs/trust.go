@@ -29,7 +29,9 @@ type profile struct {
 	issuerNames   []Name
 	subjects      []Name
 	pinned        map[[32]byte]bool
+	patterns      []Pattern
 	policies      []x509.OID
+	policyIDs     []string // the same, content octets
 }
 
 // authority is an Authority, prepared: what may issue, and how its CRLs count.
@@ -93,7 +95,7 @@ func (t *trust) prepare(given *Profile, slots func(authorityID) *crlSlot) (*prof
 				wrong(err)
 				continue
 			}
-			set.pool.AddCert(c.x509)
+			set.pool.AddCert(c.candidate())
 			p.issuers[c.name] = true
 		}
 	}
@@ -114,13 +116,21 @@ func (t *trust) prepare(given *Profile, slots func(authorityID) *crlSlot) (*prof
 			wrong(refuse(Malformed, fmt.Errorf("policy %q is not an object identifier", dotted)))
 			continue
 		}
-		p.policies = append(p.policies, oid)
+		id, ok := appendObjectID(nil, []byte(dotted))
+		if !ok || string(id) == oidAnyPolicy {
+			wrong(refuse(NoTrust, fmt.Errorf("policy %q cannot be demanded", dotted)))
+			continue
+		}
+		p.policies, p.policyIDs = append(p.policies, oid), append(p.policyIDs, string(id))
 	}
 	var err error
 	if p.issuerNames, err = parseNames(given.Issuers); err != nil {
 		wrong(err)
 	}
 	if p.subjects, err = parseNames(given.Subjects); err != nil {
+		wrong(err)
+	}
+	if p.patterns, err = parsePatterns(given.SubjectPatterns); err != nil {
 		wrong(err)
 	}
 	return p, errors.Join(errs...)
@@ -176,13 +186,8 @@ func (t *trust) admit(given *Authority, slots func(authorityID) *crlSlot) (*Cert
 
 // checkAuthority: a certificate that may not issue is not an authority, not even by configuration.
 func checkAuthority(c *Certificate) error {
-	switch {
-	case !c.x509.BasicConstraintsValid || !c.x509.IsCA:
-		return refuse(ConstraintViolated, errors.New("not a CA certificate"))
-	case c.x509.KeyUsage != 0 && c.x509.KeyUsage&x509.KeyUsageCertSign == 0:
-		return refuse(WrongUsage, errors.New("its key usage does not let it issue"))
-	case len(c.x509.UnhandledCriticalExtensions) > 0:
-		return refuse(UnknownCriticalExtension, nil)
+	if err := checkIssuer(c); err != nil {
+		return err
 	}
 	if !c.subject.Equal(c.issuer) { // a root's own signature proves nothing and is not verified
 		if err := checkSignatureAlgorithm(c.x509.SignatureAlgorithm); err != nil {

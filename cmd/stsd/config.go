@@ -139,14 +139,22 @@ type authorityConfig struct {
 }
 
 type profileConfig struct {
-	Name          value[string]   `yaml:"name"`
-	Kind          value[string]   `yaml:"kind"`
-	Role          value[string]   `yaml:"role"`
-	Roots         []value[string] `yaml:"roots"`
-	Intermediates []value[string] `yaml:"intermediates"`
-	Policies      []value[string] `yaml:"policies"`
-	AnyPolicy     value[bool]     `yaml:"any-policy"`
-	TestCards     value[bool]     `yaml:"test-cards"`
+	Name            value[string]   `yaml:"name"`
+	Kind            value[string]   `yaml:"kind"`
+	Role            value[string]   `yaml:"role"`
+	Roots           []value[string] `yaml:"roots"`
+	Intermediates   []value[string] `yaml:"intermediates"`
+	Issuers         []value[string] `yaml:"issuers"`
+	Subjects        []value[string] `yaml:"subjects"`
+	SubjectPatterns []value[string] `yaml:"subject-patterns"`
+	KeyUsage        []value[string] `yaml:"key-usage"`
+	ExtKeyUsage     []value[string] `yaml:"ext-key-usage"`
+	Policies        []value[string] `yaml:"policies"`
+	AnyPolicy       value[bool]     `yaml:"any-policy"`
+	ExplicitPolicy  value[bool]     `yaml:"explicit-policy"`
+	KeyAlgorithms   []value[string] `yaml:"key-algorithms"`
+	MinRSABits      value[int]      `yaml:"min-rsa-bits"`
+	TestCards       value[bool]     `yaml:"test-cards"`
 }
 
 // unknownKey is how the decoder speaks of a key that the file should not have.

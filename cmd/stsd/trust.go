@@ -69,53 +69,6 @@ func noSource(offline bool) string {
 	return "neither crl-files nor distribution-points"
 }
 
-func (s *system) profile(c *profileConfig, authorities map[string]*certs.Authority, p *problems) certs.Profile {
-	var profile certs.Profile
-	role := certs.Role(c.Role.V)
-	if role != certs.RoleIdentity && role != certs.RoleHolder {
-		p.add(max(c.Role.Line, c.Name.Line), "profile %q: role is identity or holder", c.Name.V)
-	}
-	switch c.Kind.V {
-	case "belgian-eid":
-		profile = certs.BelgianEID()
-		profile.Role = role
-	case "ehealth":
-		profile = certs.EHealthPlatform(role)
-	default:
-		p.add(max(c.Kind.Line, c.Name.Line), "profile %q: kind is belgian-eid or ehealth", c.Name.V)
-		return profile
-	}
-	profile.Name, profile.TestCards = c.Name.V, c.TestCards.V
-	if len(c.Policies) > 0 {
-		profile.Policies, profile.AnyPolicy = nil, false
-		for _, oid := range c.Policies {
-			profile.Policies = append(profile.Policies, oid.V)
-		}
-	}
-	if c.AnyPolicy.V {
-		if len(c.Policies) > 0 {
-			p.add(c.AnyPolicy.Line, "profile %q: policies or any-policy, not both", c.Name.V)
-		}
-		profile.Policies, profile.AnyPolicy = nil, true
-	}
-	named := func(names []value[string]) (list []*certs.Authority) {
-		for _, n := range names {
-			a := authorities[n.V]
-			if a == nil {
-				p.add(n.Line, "profile %q: no authority %q", c.Name.V, n.V)
-				continue
-			}
-			list = append(list, a)
-		}
-		return list
-	}
-	profile.Roots, profile.Intermediates = named(c.Roots), named(c.Intermediates)
-	if len(c.Roots) == 0 {
-		p.add(c.Name.Line, "profile %q: no root", c.Name.V)
-	}
-	return profile
-}
-
 // checkRoles requires that both roles are served: without one, every request fails.
 func (s *system) checkRoles(profiles []certs.Profile, p *problems) {
 	for _, role := range []certs.Role{certs.RoleIdentity, certs.RoleHolder} {
