@@ -28,6 +28,7 @@ const (
 type Config struct {
 	Profiles []Profile
 	CRL      CRLConfig
+	OCSP     OCSPConfig // bounds; who is asked is said of each Authority
 
 	// CacheEntries is how many parsed certificates, and how many verified
 	// certificates, are kept; zero is 10 000 of each.
@@ -91,6 +92,10 @@ type Authority struct {
 	// fetched. No other address is ever contacted: what a certificate says of CRLs
 	// is not followed (K3).
 	DistributionPoints []string
+
+	// OCSP names the responders that are asked about the certificates that this
+	// authority issued. Nil: none is.
+	OCSP *OCSP
 }
 
 // CRLConfig says where CRLs come from, beside the distribution points of the authorities.
@@ -207,6 +212,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.CRL.Timeout, 30*time.Second)
 	setDefault(&c.CRL.MaxBytes, 64<<20)
 	setDefault(&c.CRL.Skew, 5*time.Minute)
+	c.OCSP = c.OCSP.withDefaults()
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -229,7 +235,7 @@ func (c *Config) check() error {
 	if len(c.Profiles) == 0 {
 		return refuse(NoTrust, errors.New("configuration: no profile"))
 	}
-	return nil
+	return c.OCSP.check()
 }
 
 // check finds everything that is wrong with a profile by itself.
@@ -278,6 +284,9 @@ func (p *Profile) check() error {
 func (a *Authority) check() error {
 	var errs []error
 	if err := a.Revocation.check(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := a.OCSP.check(); err != nil {
 		errs = append(errs, err)
 	}
 	for _, point := range a.DistributionPoints {

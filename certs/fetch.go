@@ -47,6 +47,7 @@ func (v *Verifier) run(ctx context.Context, t *trust) {
 			files.watch(ctx.Done(), &config, func(path string, der []byte) error { return t.load(der, path, &config, &v.epoch) })
 		})
 	}
+	v.runOCSP(ctx, t, &config)
 	v.done.Go(func() {
 		<-ctx.Done()
 		f.client.CloseIdleConnections()

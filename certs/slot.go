@@ -14,7 +14,8 @@ import (
 // crlSlot holds the CRLs of one authority, one a scope. Readers take the current
 // ones without a lock; a new list is swapped in whole.
 type crlSlot struct {
-	lists atomic.Pointer[[]*revocationList]
+	lists   atomic.Pointer[[]*revocationList]
+	answers *ocspShelf // nil without OCSP; touched while a trust is made only
 
 	mu        sync.Mutex // one change at a time; guards what follows
 	source    string     // where the current list came from

@@ -25,8 +25,9 @@ type AuthorityStatus struct {
 	Entries     int           // of all lists
 	Source      string        // the file or address that the newest list came from
 	LastTry     time.Time
-	LastError   error // of the last try; nil when it succeeded
-	Soon        bool  // the list ends within a quarter of its span: something keeps the next from coming
+	LastError   error       // of the last try; nil when it succeeded
+	OCSP        *OCSPStatus // nil: the authority has no responders
+	Soon        bool        // the list ends within a quarter of its span: something keeps the next from coming
 }
 
 // Usable tells whether a certificate of the authority that is not listed would
@@ -62,6 +63,7 @@ func (a *authority) status(at time.Time, skew time.Duration) AuthorityStatus {
 		Subject:     a.certificate.subject.text,
 		Fingerprint: a.certificate.fingerprint,
 		Revocation:  a.revocation,
+		OCSP:        a.ocsp.status(at),
 	}
 	lists := a.slot.current()
 	s.Lists = len(lists)
