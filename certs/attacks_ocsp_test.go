@@ -34,6 +34,15 @@ func (s *ocspScene) delegate(by *minipki.Authority, o minipki.OCSP, change func(
 	return o
 }
 
+// alias is an authority with the same key under another name.
+func (s *ocspScene) alias() *minipki.Authority {
+	a, err := minipki.NewRoot(caTemplate("CN", "TEST alias"), s.ca.Key())
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return a
+}
+
 // ocspCase is one answer, and what becomes of it.
 type ocspCase struct {
 	name   string
@@ -106,6 +115,8 @@ func ocspCases() []ocspCase {
 			say: func(s *ocspScene, o minipki.OCSP) minipki.OCSP { return s.delegate(s.other, o, nil) }},
 		{name: "delegate of another authority that bears the same name", want: certs.WrongSigner,
 			say: func(s *ocspScene, o minipki.OCSP) minipki.OCSP { return s.delegate(s.pki.StrangerCA, o, nil) }},
+		{name: "delegate of an authority with the same key and another name", want: certs.WrongSigner,
+			say: func(s *ocspScene, o minipki.OCSP) minipki.OCSP { return s.delegate(s.alias(), o, nil) }},
 		{name: "delegate of a delegate", want: certs.WrongSigner, say: func(s *ocspScene, o minipki.OCSP) minipki.OCSP {
 			t := minipki.OCSPResponder(minipki.DN("CN", "TEST sub"))
 			t.IsCA, t.PathLength, t.KeyUsage = true, -1, x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature
@@ -176,6 +187,8 @@ func ocspCases() []ocspCase {
 			say: func(s *ocspScene, o minipki.OCSP) minipki.OCSP { o.Singles[0].Issuer = s.other; return o }},
 		{name: "about the same number of another authority of the same name", want: certs.Mismatch,
 			say: func(s *ocspScene, o minipki.OCSP) minipki.OCSP { o.Singles[0].Issuer = s.pki.StrangerCA; return o }},
+		{name: "about the same number of an authority with the same key and another name", want: certs.Mismatch,
+			say: func(s *ocspScene, o minipki.OCSP) minipki.OCSP { o.Singles[0].Issuer = s.alias(); return o }},
 		{name: "with another hash than was asked", want: certs.Mismatch,
 			say: func(_ *ocspScene, o minipki.OCSP) minipki.OCSP { o.Singles[0].SHA256 = true; return o }},
 		{name: "about nothing", want: certs.Mismatch,
