@@ -103,11 +103,12 @@ func (k *ocspKeeper) run(ctx context.Context) {
 		}
 		next := k.next(pace)
 		var work chan<- *ocspEntry // nil, which nobody receives from, while nothing is due
-		wait := sweep.Sub(pace)
-		if next != nil {
-			work = k.work
-		} else if len(k.queue) > 0 {
-			wait = min(wait, k.queue[0].due.Sub(pace))
+		wait := time.Hour          // nothing is kept: it is woken
+		switch {
+		case next != nil: // somebody will be free to ask
+			work, wait = k.work, ocspSweep
+		case len(k.queue) > 0:
+			wait = min(sweep.Sub(pace), k.queue[0].due.Sub(pace))
 		}
 		timer.Reset(wait)
 		select {
