@@ -273,7 +273,9 @@ func TestOCSPAnswers(t *testing.T) {
 func (tt *ocspCase) run(t *testing.T, pki *testpki.PKI) {
 	now := since()
 	s := &ocspScene{tb: t, pki: pki, ca: pki.CitizenCA, other: pki.ForeignerCA, key: pki.OtherKeyP256(), now: now()}
+	gate := make(chan struct{})
 	network := newResponder(t, func(q inquiry) ([]byte, error) {
+		<-gate
 		o := statement(q, s.now, minipki.OCSPGood)
 		if tt.say != nil {
 			o = tt.say(s, o)
@@ -304,6 +306,7 @@ func (tt *ocspCase) run(t *testing.T, pki *testpki.PKI) {
 	if _, reason := asks(t, v, pki.AliceEID.DER, now()); reason != certs.RevocationUnknown {
 		t.Errorf("before any answer: %v", reason)
 	}
+	close(gate)
 	synctest.Wait()
 	id, reason := asks(t, v, pki.AliceEID.DER, now())
 	status := v.Status(now()).Authorities[0].OCSP

@@ -286,7 +286,7 @@ func (a *Authority) check() error {
 	if err := a.Revocation.check(); err != nil {
 		errs = append(errs, err)
 	}
-	if err := a.OCSP.check(); err != nil {
+	if err := a.OCSP.Check(); err != nil {
 		errs = append(errs, err)
 	}
 	for _, point := range a.DistributionPoints {

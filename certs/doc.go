@@ -76,6 +76,12 @@
 // about; the weakest answer is that of the Identity. An authority that is off is
 // named in the log when the configuration is taken.
 //
+// Where an authority has responders, [OCSP] adds what they say of single
+// certificates: its tables tell how that joins what the CRLs say. Answers are
+// fetched in the background for certificates that were seen, are kept until their
+// nextUpdate, and are signed by the authority or by whom it delegated that to. They
+// are not kept over a restart.
+//
 // # Certificates that come again
 //
 // What was parsed, and what was proven of a path, is kept under the SHA-256 of the DER. Of a certificate

@@ -202,8 +202,9 @@ func (o *OCSPConfig) check() error {
 // maxOCSPWait bounds Wait: what waits holds a place of a request.
 const maxOCSPWait = 10 * time.Second
 
-// check finds everything that is wrong with an OCSP by itself.
-func (o *OCSP) check() error {
+// Check finds everything that is wrong with an OCSP by itself. NewVerifier and
+// Reload ask it too. Nil is right: nobody is asked.
+func (o *OCSP) Check() error {
 	if o == nil {
 		return nil
 	}

@@ -53,7 +53,7 @@ type ocspQuestion struct {
 func newQuestion(issuer ocspIssuer, serial *big.Int, nonce bool) ocspQuestion {
 	q := ocspQuestion{issuer: issuer, serial: serial}
 	if nonce {
-		q.nonce = make([]byte, 2+32) // RFC 9654 section 2.1
+		q.nonce = make([]byte, 2+32) // RFC 9654
 		q.nonce[0], q.nonce[1] = byte(asn1.OCTET_STRING), 32
 		rand.Read(q.nonce[2:])
 	}

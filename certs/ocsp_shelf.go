@@ -188,7 +188,9 @@ func (l *link) standing(at time.Time, skew time.Duration) (RevocationStatus, err
 	}
 	var crl Reason
 	if err != nil {
-		crl = ReasonOf(err)
+		if crl = ReasonOf(err); crl == Revoked { // nothing can be added to that
+			return 0, err
+		}
 	}
 	p := l.authority.ocsp
 	state := p.state(l.certificate, at, crl == 0)

@@ -147,7 +147,7 @@ func TestOCSPRollBack(t *testing.T) {
 // TestOCSPConfiguration: what says too little, or too much, is refused.
 func TestOCSPConfiguration(t *testing.T) {
 	good := OCSP{Responders: []string{"http://ocsp.example/2"}, Mode: OCSPHard, Wait: time.Second, MaxAge: time.Hour}
-	if err := good.check(); err != nil {
+	if err := good.Check(); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*OCSP){
@@ -167,7 +167,7 @@ func TestOCSPConfiguration(t *testing.T) {
 	} {
 		bad := good
 		change(&bad)
-		if err := bad.check(); ReasonOf(err) != Malformed {
+		if err := bad.Check(); ReasonOf(err) != Malformed {
 			t.Errorf("%s: %v", name, err)
 		}
 		if good.equal(&bad) || bad.equal(nil) {

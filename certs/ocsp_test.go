@@ -162,7 +162,12 @@ func TestOCSPIntermediate(t *testing.T) {
 	pki := testpki.Load()
 	synctest.Test(t, func(t *testing.T) {
 		now := since()
-		network := newResponder(t, says(t, pki.CitizenRoot, now, minipki.OCSPRevoked))
+		gate := make(chan struct{})
+		revoked := says(t, pki.CitizenRoot, now, minipki.OCSPRevoked)
+		network := newResponder(t, func(q inquiry) ([]byte, error) {
+			<-gate
+			return revoked(q)
+		})
 		c := asking(pki.CitizenRoot, off, now, network, certs.OCSP{Mode: certs.OCSPSoft})
 		c.Profiles[0].Intermediates = []*certs.Authority{{Certificate: pki.CitizenCA.DER(), Revocation: off}}
 		v := newVerifier(t, c)
@@ -170,6 +175,7 @@ func TestOCSPIntermediate(t *testing.T) {
 		if _, reason := asks(t, v, pki.AliceEID.DER, now()); reason != 0 {
 			t.Fatalf("soft, before any answer: %v", reason)
 		}
+		close(gate)
 		synctest.Wait()
 		if _, reason := asks(t, v, pki.AliceEID.DER, now()); reason != certs.Revoked {
 			t.Errorf("intermediate is revoked: %v", reason)
@@ -455,6 +461,7 @@ func TestOCSPBounded(t *testing.T) {
 		if _, reason := asks(t, v, many[1], now()); reason != certs.RevocationUnknown {
 			t.Errorf("one of long ago: %v", reason)
 		}
+		network.say(func(inquiry) ([]byte, error) { return nil, errors.New("down") })
 		// All at once: who finds no room is refused, and nothing grows.
 		for _, der := range people(t, pki.CitizenCA, 500)[200:] {
 			if _, reason := asks(t, v, der, now()); reason != certs.RevocationUnknown {

@@ -33,6 +33,7 @@ func (s *system) trust(p *problems) certs.Config {
 		for _, point := range a.DistributionPoints {
 			authority.DistributionPoints = append(authority.DistributionPoints, point.V)
 		}
+		authority.OCSP = s.ocsp(&a, p)
 	}
 	if len(t.CRLFiles) == 0 {
 		for _, a := range t.Authorities {
