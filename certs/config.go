@@ -29,6 +29,7 @@ const (
 type Config struct {
 	Profiles []Profile
 	CRL      CRLConfig
+	OCSP     OCSPConfig // bounds; who is asked is said of each Authority
 
 	// CacheEntries is how many parsed certificates, and how many verified
 	// certificates, are kept; zero is 10 000 of each.
@@ -112,6 +113,9 @@ type Authority struct {
 	// CRLs, and was issued by an authority of the configuration, which also answers for
 	// its revocation. A list by any other key does not count (K2).
 	CRLSigners [][]byte
+	// OCSP names the responders that are asked about the certificates that this
+	// authority issued. Nil: none is.
+	OCSP *OCSP
 }
 
 // CRLConfig says where CRLs come from, beside the distribution points of the authorities.
@@ -196,6 +200,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.CRL.Timeout, 30*time.Second)
 	setDefault(&c.CRL.MaxBytes, 64<<20)
 	setDefault(&c.CRL.Skew, 5*time.Minute)
+	c.OCSP = c.OCSP.withDefaults()
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -218,7 +223,7 @@ func (c *Config) check() error {
 	if len(c.Profiles) == 0 {
 		return refuse(NoTrust, errors.New("configuration: no profile"))
 	}
-	return nil
+	return c.OCSP.check()
 }
 
 // check finds everything that is wrong with a profile by itself.
@@ -275,6 +280,9 @@ func (p *Profile) check() error {
 func (a *Authority) check() error {
 	var errs []error
 	if err := a.Revocation.check(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := a.OCSP.Check(); err != nil {
 		errs = append(errs, err)
 	}
 	for _, point := range a.DistributionPoints {

@@ -87,6 +87,12 @@
 // off is named in the log when the configuration is taken, and a list that is not
 // renewed when three quarters of its span are over.
 //
+// Where an authority has responders, [OCSP] adds what they say of single
+// certificates: its tables tell how that joins what the CRLs say. Answers are
+// fetched in the background for certificates that were seen, are kept until their
+// nextUpdate, and are signed by the authority or by whom it delegated that to. They
+// are not kept over a restart.
+//
 // # Certificates that come again
 //
 // What was parsed, and what was proven of a path, is kept under the SHA-256 of the DER. Of a certificate

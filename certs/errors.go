@@ -26,13 +26,13 @@ const (
 	UnknownCriticalExtension        // a critical extension that is not understood
 	UntrustedIssuer                 // no path to a root of the role, or through an issuer that the role does not admit
 	ConstraintViolated              // a path length, a name constraint or basic constraints
-	Revoked                         // a certificate of the path is listed in its issuer's CRL
-	RevocationUnknown               // the CRL that would tell is missing, late or not yet valid
-	RolledBack                      // a CRL older than the one before it
-	WrongSigner                     // a CRL that its issuer did not sign
-	Unsupported                     // a CRL that is delta or indirect, or bears a critical extension that is not understood
-	Unavailable                     // a file or distribution point that could not be read
-	Mismatch                        // a private key and a certificate that do not belong together
+	Revoked                         // a certificate of the path is listed in its issuer's CRL, or revoked by an OCSP answer
+	RevocationUnknown               // the CRL or OCSP answer that would tell is missing, late or not yet valid
+	RolledBack                      // a CRL or OCSP answer older than the one before it
+	WrongSigner                     // a CRL or OCSP answer that its issuer did not sign
+	Unsupported                     // a CRL that is delta or indirect, or it or an OCSP answer bears what is not understood
+	Unavailable                     // a file, distribution point or responder that could not be read
+	Mismatch                        // a private key and a certificate, or an OCSP question and an answer, that do not belong together
 	NoTrust                         // a configuration that would trust nobody, or anybody
 )
 

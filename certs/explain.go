@@ -208,7 +208,7 @@ func (x *explaining) show(path []*Certificate) {
 		step := PathStep{Certificate: c, Configured: x.trust.known[c.fingerprint] != nil, Root: i == len(path)-1}
 		if !step.Root {
 			l := &v.links[i]
-			step.Status, step.Err = l.revocation(x.at, x.trust.skew)
+			step.Status, step.Err = l.standing(x.at, x.trust.skew)
 			if l.authority != nil {
 				m := &crlMoment{authority: l.authority, at: x.at, skew: x.trust.skew}
 				if entry := l.authority.slot.current().judge(c, m).entry; entry != nil {

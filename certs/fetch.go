@@ -59,6 +59,7 @@ func (v *Verifier) run(ctx context.Context, t *trust, points []*point) {
 		v.done.Go(func() { files.watch(ctx.Done(), &load) })
 	}
 	v.done.Go(func() { t.warn(ctx, &config) })
+	v.runOCSP(ctx, t, &config)
 }
 
 // newClient makes the client of the fetcher. It follows no redirect: only an

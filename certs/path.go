@@ -173,7 +173,7 @@ func (v *verified) again(at time.Time) (status RevocationStatus, final bool, err
 	}
 	status = Cleared
 	for i := range v.links {
-		one, err := v.links[i].revocation(at, v.trust.skew)
+		one, err := v.links[i].standing(at, v.trust.skew)
 		if err != nil {
 			return 0, i == 0, err
 		}
@@ -192,7 +192,7 @@ func (v *verified) revocation(at time.Time) (RevocationStatus, error) {
 	weakest := Cleared
 	var unknown error
 	for i := range v.links {
-		status, err := v.links[i].revocation(at, v.trust.skew)
+		status, err := v.links[i].standing(at, v.trust.skew)
 		switch {
 		case err == nil:
 			weakest = min(weakest, status)

@@ -100,7 +100,7 @@ func (s CRLState) String() string {
 	return "unknown"
 }
 
-// RevocationStatus is how an Identity's path stands with its CRLs: the weakest
+// RevocationStatus is how an Identity's path stands with its CRLs and OCSP answers: the weakest
 // answer of the path. The zero status is that of nobody.
 type RevocationStatus uint8
 
@@ -108,7 +108,7 @@ type RevocationStatus uint8
 const (
 	NotChecked  RevocationStatus = iota + 1 // policy off, or a pinned certificate
 	ClearedLate                             // by a CRL within its grace
-	Cleared                                 // by a fresh CRL
+	Cleared                                 // by a fresh CRL, or a fresh good OCSP answer beside what the CRL policy admits
 )
 
 // String gives the status as audit records write it.

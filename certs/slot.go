@@ -10,7 +10,8 @@ import (
 // crlSlot holds the CRLs of one authority. Readers take the current set without a
 // lock; a new list swaps in a new set, whole.
 type crlSlot struct {
-	set atomic.Pointer[crlSet]
+	set     atomic.Pointer[crlSet]
+	answers *ocspShelf // nil without OCSP; touched while a trust is made only
 
 	mu      sync.Mutex // one change at a time; guards what follows
 	sources []SourceStatus

@@ -26,6 +26,7 @@ type AuthorityStatus struct {
 	Late        time.Duration  // with CRLLate: since nextUpdate
 	Entries     int            // of all lists
 	Soon        bool           // the list ends within a quarter of its span: something keeps the next from coming
+	OCSP        *OCSPStatus    // nil: the authority has no responders
 	Sources     []SourceStatus // files and addresses from which its lists came, or should have
 }
 
@@ -97,6 +98,7 @@ func (a *authority) status(at time.Time, skew time.Duration) AuthorityStatus {
 		Fingerprint: a.certificate.fingerprint,
 		Revocation:  a.policy,
 		Sources:     a.slot.tries(),
+		OCSP:        a.ocsp.status(at),
 	}
 	set := a.slot.current()
 	if set == nil {

@@ -41,6 +41,7 @@ type authority struct {
 	points      []string
 	signers     map[[32]byte]*crlSigner // to whom it delegates its CRLs, by fingerprint
 	slot        *crlSlot                // outlives the trust
+	ocsp        *ocspPolicy
 }
 
 // newTrust checks a whole configuration and reports everything that is wrong.
@@ -52,7 +53,7 @@ func newTrust(c *Config, slots func(authorityID) *crlSlot) (*trust, error) {
 	t := &trust{authorities: map[authorityID]*authority{}, known: map[[32]byte]*Certificate{}, skew: c.CRL.Skew}
 	var errs []error
 	for i := range c.Profiles {
-		p, err := t.prepare(&c.Profiles[i], slots)
+		p, err := t.prepare(&c.Profiles[i], c, slots)
 		errs = append(errs, err)
 		t.profiles = append(t.profiles, p)
 	}
@@ -72,7 +73,7 @@ func newTrust(c *Config, slots func(authorityID) *crlSlot) (*trust, error) {
 	return t, nil
 }
 
-func (t *trust) prepare(given *Profile, slots func(authorityID) *crlSlot) (*profile, error) {
+func (t *trust) prepare(given *Profile, config *Config, slots func(authorityID) *crlSlot) (*profile, error) {
 	p := &profile{
 		Profile:       *given,
 		roots:         x509.NewCertPool(),
@@ -90,7 +91,7 @@ func (t *trust) prepare(given *Profile, slots func(authorityID) *crlSlot) (*prof
 		authorities []*Authority
 	}{{p.roots, given.Roots}, {p.intermediates, given.Intermediates}} {
 		for _, a := range set.authorities {
-			c, err := t.admit(a, slots)
+			c, err := t.admit(a, config, slots)
 			if err != nil {
 				wrong(err)
 				continue
@@ -150,7 +151,7 @@ func parseNames(texts []string) ([]Name, error) {
 
 // admit takes an authority into the trust. An authority may come twice, in two
 // profiles or with a renewed certificate, but its CRL policy is one.
-func (t *trust) admit(given *Authority, slots func(authorityID) *crlSlot) (*Certificate, error) {
+func (t *trust) admit(given *Authority, config *Config, slots func(authorityID) *crlSlot) (*Certificate, error) {
 	if given == nil {
 		return nil, refuse(NoTrust, errors.New("authority is nil"))
 	}
@@ -170,10 +171,16 @@ func (t *trust) admit(given *Authority, slots func(authorityID) *crlSlot) (*Cert
 	a, ok := t.authorities[c.name]
 	if !ok {
 		a = &authority{certificate: c, policy: given.Revocation, slot: slots(c.name)}
+		var err error
+		if a.ocsp, err = prepareOCSP(given.OCSP, a, config); err != nil {
+			return nil, fmt.Errorf("authority %q: %w", c.subject.text, err)
+		}
 		t.authorities[c.name] = a
 		t.order = append(t.order, a)
 	} else if a.policy != given.Revocation {
 		return nil, refuse(NoTrust, fmt.Errorf("authority %q has two revocation policies", c.subject.text))
+	} else if !a.ocsp.says(given.OCSP) {
+		return nil, refuse(NoTrust, fmt.Errorf("authority %q has two OCSP policies", c.subject.text))
 	}
 	for _, point := range given.DistributionPoints {
 		if !slices.Contains(a.points, point) {

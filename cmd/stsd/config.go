@@ -136,6 +136,9 @@ type authorityConfig struct {
 	Revocation         value[string]   `yaml:"revocation"`
 	DistributionPoints []value[string] `yaml:"distribution-points"`
 	CRLSigners         []value[string] `yaml:"crl-signers"`
+	// OCSP is read by ocspKeys. It is a node, so that a key with nothing after it is told
+	// from one that is not there: only the latter asks nobody.
+	OCSP yaml.Node `yaml:"ocsp"`
 }
 
 type profileConfig struct {
@@ -174,6 +177,17 @@ type problem struct {
 // add notes a problem; line 0 means the file as a whole.
 func (p *problems) add(line int, format string, args ...any) {
 	p.list = append(p.list, problem{line, fmt.Sprintf(format, args...)})
+}
+
+// addTypes notes what the decoder found wrong, by line.
+func (p *problems) addTypes(wrong *yaml.TypeError) {
+	for _, text := range wrong.Errors {
+		line := 0
+		if _, err := fmt.Sscanf(text, "line %d:", &line); err == nil {
+			text = strings.TrimPrefix(text, fmt.Sprintf("line %d: ", line))
+		}
+		p.add(line, "%s", unknownKey.ReplaceAllString(text, `unknown key "$1"`))
+	}
 }
 
 func (p *problems) err() error {
@@ -216,13 +230,7 @@ func parseConfig(text []byte, dir string, p *problems) *fileConfig {
 	var wrong *yaml.TypeError
 	switch {
 	case errors.As(err, &wrong):
-		for _, text := range wrong.Errors {
-			line := 0
-			if _, scanErr := fmt.Sscanf(text, "line %d:", &line); scanErr == nil {
-				text = strings.TrimPrefix(text, fmt.Sprintf("line %d: ", line))
-			}
-			p.add(line, "%s", unknownKey.ReplaceAllString(text, `unknown key "$1"`))
-		}
+		p.addTypes(wrong)
 	case errors.Is(err, io.EOF):
 		p.add(0, "the file is empty")
 	case err != nil:

@@ -40,6 +40,7 @@ func (s *system) trust(p *problems) certs.Config {
 			}
 			authority.CRLSigners = append(authority.CRLSigners, ders...)
 		}
+		authority.OCSP = s.ocsp(&a, p)
 	}
 	if len(t.CRLFiles) == 0 {
 		for _, a := range t.Authorities {

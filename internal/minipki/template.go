@@ -17,6 +17,7 @@ const (
 	ClientAuth      = "1.3.6.1.5.5.7.3.2"
 	CodeSigning     = "1.3.6.1.5.5.7.3.3"
 	EmailProtection = "1.3.6.1.5.5.7.3.4"
+	OCSPSigning     = "1.3.6.1.5.5.7.3.9"
 
 	PolicyCitizenAuthCA2 = "2.16.56.9.1.1.2.2"  // Belgium Root CA2, citizen, authentication
 	PolicyCitizenAuthCA4 = "2.16.56.12.1.1.2.2" // Belgium Root CA4, citizen, authentication
