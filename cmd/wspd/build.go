@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"sceau/attrs"
 	"sceau/certs"
@@ -164,11 +167,44 @@ func (c *config) authority(a authority) ([]*certs.Authority, error) {
 		}
 		signers = append(signers, read...)
 	}
+	ocsp, err := c.ocsp(a)
+	if err != nil {
+		return nil, err
+	}
 	var out []*certs.Authority
 	for _, der := range ders {
-		out = append(out, &certs.Authority{Certificate: der, Revocation: revocation, DistributionPoints: a.DistributionPoints, CRLSigners: signers})
+		out = append(out, &certs.Authority{Certificate: der, Revocation: revocation, DistributionPoints: a.DistributionPoints, CRLSigners: signers, OCSP: ocsp})
 	}
 	return out, nil
+}
+
+// ocsp reads the key ocsp of an authority; nil without it.
+func (c *config) ocsp(a authority) (*certs.OCSP, error) {
+	if a.OCSP.IsZero() {
+		return nil, nil
+	}
+	text, err := yaml.Marshal(&a.OCSP)
+	if err != nil {
+		return nil, err
+	}
+	var keys ocspKeys
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true) // a node's own decoder lets unknown keys pass
+	if err := decoder.Decode(&keys); err != nil {
+		return nil, fmt.Errorf("ocsp at line %d: %w", a.OCSP.Line, err)
+	}
+	o := &certs.OCSP{Responders: keys.Responders, Nonce: keys.Nonce, Wait: time.Duration(keys.Wait), MaxAge: time.Duration(keys.MaxAge)}
+	if o.Mode, err = certs.ParseOCSPMode(keys.Mode); err != nil {
+		return nil, err
+	}
+	for _, f := range keys.Signers {
+		ders, err := certs.ReadCertificates(c.path(f))
+		if err != nil {
+			return nil, err
+		}
+		o.Signers = append(o.Signers, ders...)
+	}
+	return o, o.Check()
 }
 
 func (c *config) path(f file) string {

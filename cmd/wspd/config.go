@@ -94,6 +94,19 @@ type authority struct {
 	Revocation         string   `yaml:"revocation"`
 	DistributionPoints []string `yaml:"distribution-points"`
 	CRLSigners         []file   `yaml:"crl-signers"`
+	// OCSP is a node, so that a key with nothing after it is told from one that is not
+	// there: only the latter asks nobody.
+	OCSP yaml.Node `yaml:"ocsp"`
+}
+
+// ocspKeys are the keys below ocsp of an authority.
+type ocspKeys struct {
+	Responders []string `yaml:"responders"`
+	Mode       string   `yaml:"mode"`
+	Nonce      bool     `yaml:"nonce"`
+	Wait       duration `yaml:"wait"`
+	MaxAge     duration `yaml:"max-age"`
+	Signers    []file   `yaml:"signers"`
 }
 
 // file is a path, with the line at which it stands.

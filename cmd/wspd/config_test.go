@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sceau/certs"
 )
 
 // TestExample: the example is a configuration, and what it shows for keys that may be
@@ -94,5 +96,35 @@ func TestDuration(t *testing.T) {
 	c, err := parseConfig([]byte("listen: {address: 127.0.0.1:0}\nskew: 90s\nholders: [{kind: eid}]\n"))
 	if err != nil || time.Duration(c.Skew) != 90*time.Second {
 		t.Error(c.Skew, err)
+	}
+}
+
+// TestOCSPKeys: what is said of OCSP is taken; what is half said is refused and never taken for nothing.
+func TestOCSPKeys(t *testing.T) {
+	parse := func(ocsp string) (*certs.OCSP, error) {
+		c, err := parseConfig([]byte("listen: {address: 127.0.0.1:0}\nissuers: [urn:x]\nsts: {pinned: [a.pem]}\nholders:\n  - kind: eid\n    roots:\n      - certificate: b.pem\n" + ocsp))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.ocsp(c.Holders[0].Roots[0])
+	}
+	if o, err := parse(""); o != nil || err != nil {
+		t.Errorf("without the key: %v, %v", o, err)
+	}
+	o, err := parse("        ocsp: {responders: ['http://ocsp.example/2'], mode: hard, nonce: true, wait: 2s, max-age: 1h}\n")
+	if err != nil || o.Mode != certs.OCSPHard || !o.Nonce || o.Wait != 2*time.Second || o.MaxAge != time.Hour || len(o.Responders) != 1 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for name, text := range map[string]string{
+		"nothing after the key": "        ocsp:\n",
+		"no mode":               "        ocsp: {responders: ['http://ocsp.example/2']}\n",
+		"no responder":          "        ocsp: {mode: soft}\n",
+		"unknown key":           "        ocsp: {responders: ['http://ocsp.example/2'], mode: soft, nounce: true}\n",
+		"no address":            "        ocsp: {responders: [ocsp.example], mode: soft}\n",
+		"missing signer":        "        ocsp: {responders: ['http://ocsp.example/2'], mode: soft, signers: [gone.pem]}\n",
+	} {
+		if _, err := parse(text); err == nil {
+			t.Errorf("%s: taken", name)
+		}
 	}
 }
