@@ -3,6 +3,7 @@ package certs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -118,11 +119,14 @@ func (x *explaining) admitted(kind Kind) error {
 	case x.leaf.holderErr != nil:
 		return x.leaf.holderErr
 	}
-	var kinds []string
-	for _, kind := range x.profile.Kinds {
-		kinds = append(kinds, kind.String())
+	if of := x.leaf.holder.kind; !slices.Contains(x.profile.Kinds, of) {
+		var kinds []string
+		for _, kind := range x.profile.Kinds {
+			kinds = append(kinds, kind.String())
+		}
+		return refuse(WrongProfile, fmt.Errorf("it is of the kind %s; the profile admits %s", of, strings.Join(kinds, ", ")))
 	}
-	return refuse(WrongProfile, fmt.Errorf("it is of the kind %s; the profile admits %s, and of these those that it names", x.leaf.holder.kind, strings.Join(kinds, ", ")))
+	return refuse(WrongProfile, errors.New("the profile admits its kind, and not its name"))
 }
 
 // path finds the paths that keep every rule, and otherwise the one that breaks the rule that tells most.
