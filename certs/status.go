@@ -31,7 +31,8 @@ type AuthorityStatus struct {
 }
 
 // Usable tells whether a certificate of the authority that is not listed would
-// pass at that moment.
+// pass at that moment, by the CRLs. OCSP is no part of it: a responder that is away
+// takes no server out of service while the answers that are kept last.
 func (a *AuthorityStatus) Usable() bool {
 	_, reason := decide(a.Revocation, a.State, a.Age-a.NextUpdate.Sub(a.ThisUpdate), false)
 	return reason == 0
