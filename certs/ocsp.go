@@ -43,7 +43,8 @@ import (
 //	Late (within its grace)   │ ClearedLate │ Cleared  │ Unknown  │ Revoked
 //	NotChecked (policy off)   │ NotChecked  │ Cleared  │ Unknown  │ Revoked
 //
-// A good answer thus never lifts what the CRL policy refuses: to live by OCSP
+// Under soft the first request for a certificate after a start is decided by the
+// CRLs alone. A good answer never lifts what the CRL policy refuses: to live by OCSP
 // alone, say Revocation off and the mode hard.
 type OCSP struct {
 	// Responders are addresses (http, https), tried in this order. An address that

@@ -16,8 +16,8 @@ import (
 )
 
 // ocspKeeper keeps the answers about the certificates of one authority fresh: it
-// asks about those that were seen, again at half of the time that their answers
-// have left, and forgets those that nobody brings any more. One goroutine decides
+// asks about those that were seen, again before half of the time that their
+// answers have left is over, and forgets those that nobody brings any more. One goroutine decides
 // and a few ask, however many certificates there are.
 //
 // Its pace is the monotonic clock, as that of timers: a step of the wall clock
@@ -254,7 +254,7 @@ func (k *ocspKeeper) finish(o ocspOutcome) {
 		e.due = pace.Add(k.closed(pace) + time.Second + rand.N(minOCSPBackOff))
 	default:
 		e.failures++
-		e.due = pace.Add(ocspBackOff(e.failures))
+		e.due = pace.Add(ocspBackOff(e.failures, maxOCSPQuestionBackOff))
 	}
 	heap.Push(&k.queue, e)
 	if changed { // what rests on what was said before must be asked again
@@ -279,8 +279,8 @@ func (k *ocspKeeper) closed(pace time.Time) time.Duration {
 	return shortest
 }
 
-// refresh says when to ask again: at half of the time that an answer has left,
-// with jitter, so that many certificates do not come at once.
+// refresh says when to ask again: when between a quarter and half of the time that
+// an answer has left is over, so that many certificates do not come at once.
 func (k *ocspKeeper) refresh(a *ocspAnswer) time.Duration {
 	wait := min(k.config.Refresh, max(a.nextUpdate.Sub(k.now())/2, minOCSPRefresh))
 	return wait/2 + rand.N(wait/2+1)

@@ -31,15 +31,17 @@ type ocspResponder struct {
 	lastError   error
 }
 
-// The shortest and the longest pause after a failure.
+// The shortest and the longest pauses after a failure: of a responder, which one
+// question tries again, and of one certificate, of which there are thousands.
 const (
-	minOCSPBackOff = 5 * time.Second
-	maxOCSPBackOff = 10 * time.Minute
+	minOCSPBackOff         = 5 * time.Second
+	maxResponderBackOff    = time.Minute
+	maxOCSPQuestionBackOff = 10 * time.Minute
 )
 
 // ocspBackOff is the pause after so many failures in a row, with jitter.
-func ocspBackOff(failures int) time.Duration {
-	wait := min(maxOCSPBackOff, minOCSPBackOff<<min(failures-1, 16))
+func ocspBackOff(failures int, longest time.Duration) time.Duration {
+	wait := min(longest, minOCSPBackOff<<min(failures-1, 16))
 	return wait/2 + rand.N(wait/2+1)
 }
 
@@ -85,7 +87,7 @@ func (r *ocspResponder) tried(pace, at time.Time, err error) int {
 	case Unavailable, TooLarge:
 		if probe || r.failures == 0 { // of several questions that were under way, the first tells all
 			r.failures++
-			r.until = pace.Add(ocspBackOff(r.failures))
+			r.until = pace.Add(ocspBackOff(r.failures, maxResponderBackOff))
 		}
 	default: // it is there; what it says about this certificate is no use
 		r.failures = 0

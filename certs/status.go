@@ -65,7 +65,8 @@ func (a *AuthorityStatus) LastError() error {
 }
 
 // Usable tells whether a certificate of the authority that is not listed would
-// pass at that moment.
+// pass at that moment, by the CRLs. OCSP is no part of it: a responder that is away
+// takes no server out of service while the answers that are kept last.
 func (a *AuthorityStatus) Usable() bool {
 	_, reason := decide(a.Revocation, a.State, a.Late, false)
 	return reason == 0
