@@ -25,7 +25,8 @@ type profile struct {
 	Profile
 	roots         *x509.CertPool
 	intermediates *x509.CertPool
-	issuers       map[authorityID]bool // whose certificates are leafs of the profile
+	issuers       map[authorityID]bool      // whose certificates are leafs of the profile
+	named         map[string][]*Certificate // roots and intermediates by the DER of their subject
 	issuerNames   []Name
 	subjects      []Name
 	pinned        map[[32]byte]bool
@@ -67,6 +68,7 @@ func (t *trust) prepare(given *Profile, slots func(authorityID) *crlSlot) (*prof
 		roots:         x509.NewCertPool(),
 		intermediates: x509.NewCertPool(),
 		issuers:       map[authorityID]bool{},
+		named:         map[string][]*Certificate{},
 		pinned:        map[[32]byte]bool{},
 	}
 	if p.KeyUsage == 0 {
@@ -86,6 +88,7 @@ func (t *trust) prepare(given *Profile, slots func(authorityID) *crlSlot) (*prof
 			}
 			set.pool.AddCert(c.candidate())
 			p.issuers[c.name] = true
+			p.named[string(c.x509.RawSubject)] = append(p.named[string(c.x509.RawSubject)], c)
 		}
 	}
 	for _, der := range given.Pinned {
