@@ -220,6 +220,7 @@ func TestK6Authority(t *testing.T) {
 		{"unknown critical extension", func(c *minipki.Template) { c.Extra = append(c.Extra, extension(true, "\x05\x00", 1, 2, 3)) }, certs.UnknownCriticalExtension, certs.UnknownCriticalExtension},
 		{"name constraints of directory names", func(c *minipki.Template) { c.PermittedDirs = []minipki.Name{minipki.DN("C", "FR")} }, 0, certs.ConstraintViolated},
 		{"signed with SHA-1", func(c *minipki.Template) { c.SignatureAlgorithm = x509.SHA1WithRSA }, certs.WeakSignature, certs.WeakSignature},
+		{"signed with MD5", func(c *minipki.Template) { c.SignatureAlgorithm = x509.MD5WithRSA }, certs.WeakSignature, certs.WeakSignature},
 		{"expired", func(c *minipki.Template) { c.NotAfter = testpki.Now().Add(-time.Second) }, 0, certs.Expired},
 		{"not yet valid", func(c *minipki.Template) { c.NotBefore = testpki.Now().Add(time.Second) }, 0, certs.NotYetValid},
 		{"for servers only", func(c *minipki.Template) { c.ExtKeyUsage = []string{minipki.ServerAuth} }, 0, certs.WrongUsage},

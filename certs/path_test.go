@@ -258,3 +258,17 @@ func TestK5UselessIntermediates(t *testing.T) {
 		t.Errorf("one signed with SHA-1: %v", got)
 	}
 }
+
+// TestTellingProfile: of two profiles of a role the one that says more is told.
+func TestTellingProfile(t *testing.T) {
+	pki := testpki.Load()
+	first, second := certs.BelgianEID(), certs.BelgianEID()
+	first.Policies = []string{policyOne}
+	first.Roots, second.Roots = authority(pki.CitizenCA), authority(pki.CitizenCA)
+	for _, profiles := range [][]certs.Profile{{first, second}, {second, first}} {
+		v := open(t, certs.Config{Profiles: profiles, Now: testpki.Now, Log: quiet()})
+		if got := reasonOf(t, v, certs.RoleIdentity, pki.AliceEID.DER); got != certs.RevocationUnknown {
+			t.Error(got)
+		}
+	}
+}
