@@ -220,6 +220,7 @@ func TestK6Authority(t *testing.T) {
 		{"unknown critical extension", func(c *minipki.Template) { c.Extra = append(c.Extra, extension(true, "\x05\x00", 1, 2, 3)) }, certs.UnknownCriticalExtension, certs.UnknownCriticalExtension},
 		{"name constraints of directory names", func(c *minipki.Template) { c.PermittedDirs = []minipki.Name{minipki.DN("C", "FR")} }, 0, certs.ConstraintViolated},
 		{"signed with SHA-1", func(c *minipki.Template) { c.SignatureAlgorithm = x509.SHA1WithRSA }, certs.WeakSignature, certs.WeakSignature},
+		{"signed with MD5", func(c *minipki.Template) { c.SignatureAlgorithm = x509.MD5WithRSA }, certs.WeakSignature, certs.WeakSignature},
 		{"expired", func(c *minipki.Template) { c.NotAfter = testpki.Now().Add(-time.Second) }, 0, certs.Expired},
 		{"not yet valid", func(c *minipki.Template) { c.NotBefore = testpki.Now().Add(time.Second) }, 0, certs.NotYetValid},
 		{"for servers only", func(c *minipki.Template) { c.ExtKeyUsage = []string{minipki.ServerAuth} }, 0, certs.WrongUsage},
@@ -274,119 +275,6 @@ func TestK6Authority(t *testing.T) {
 			t.Error(got)
 		}
 	})
-}
-
-// TestK7Configuration: a chain to a CA alone proves too little, so a profile that
-// says no more is not taken (A8: nor is an empty one).
-func TestK7Configuration(t *testing.T) {
-	pki := testpki.Load()
-	roots := []*certs.Authority{{Certificate: pki.EHealthCA.DER()}}
-	sts := func(change func(*certs.Profile)) certs.Profile {
-		p := certs.TokenIssuer()
-		change(&p)
-		return p
-	}
-	eid := func(change func(*certs.Profile)) certs.Profile {
-		p := certs.BelgianEID()
-		p.Roots = roots
-		change(&p)
-		return p
-	}
-	tests := map[string]struct {
-		profiles []certs.Profile
-		reason   certs.Reason
-	}{
-		"no profile":                  {nil, certs.NoTrust},
-		"empty profile":               {[]certs.Profile{{}}, certs.NoTrust},
-		"no root":                     {[]certs.Profile{certs.BelgianEID()}, certs.NoTrust},
-		"nil root":                    {[]certs.Profile{eid(func(p *certs.Profile) { p.Roots = []*certs.Authority{nil} })}, certs.NoTrust},
-		"root that is no certificate": {[]certs.Profile{eid(func(p *certs.Profile) { p.Roots = []*certs.Authority{{}} })}, certs.Malformed},
-		"root that is no CA":          {[]certs.Profile{eid(func(p *certs.Profile) { p.Roots = []*certs.Authority{{Certificate: pki.AliceEID.DER}} })}, certs.ConstraintViolated},
-		"no role":                     {[]certs.Profile{eid(func(p *certs.Profile) { p.Role = "" })}, certs.NoTrust},
-		"no kind":                     {[]certs.Profile{eid(func(p *certs.Profile) { p.Kinds = nil })}, certs.NoTrust},
-		"the kind nobody":             {[]certs.Profile{eid(func(p *certs.Profile) { p.Kinds = []certs.Kind{certs.Nobody} })}, certs.NoTrust},
-		"no extended key usage":       {[]certs.Profile{eid(func(p *certs.Profile) { p.ExtKeyUsage = nil })}, certs.NoTrust},
-		"no policy":                   {[]certs.Profile{eid(func(p *certs.Profile) { p.Policies = nil })}, certs.NoTrust},
-		"policies and any policy":     {[]certs.Profile{eid(func(p *certs.Profile) { p.AnyPolicy = true })}, certs.NoTrust},
-		"policy that is none":         {[]certs.Profile{eid(func(p *certs.Profile) { p.Policies = []string{"x"} })}, certs.Malformed},
-		"issuer that is no name":      {[]certs.Profile{eid(func(p *certs.Profile) { p.Issuers = []string{"x"} })}, certs.Malformed},
-		"service without subjects":    {[]certs.Profile{sts(func(p *certs.Profile) { p.Roots = roots })}, certs.NoTrust},
-		"pinned for a kind":           {[]certs.Profile{eid(func(p *certs.Profile) { p.Pinned = [][]byte{pki.AliceEID.DER} })}, certs.NoTrust},
-		"pinned that is none":         {[]certs.Profile{sts(func(p *certs.Profile) { p.Pinned = [][]byte{{0x30}} })}, certs.Malformed},
-		"minimum beyond the maximum":  {[]certs.Profile{eid(func(p *certs.Profile) { p.MinRSABits = 16384 })}, certs.NoTrust},
-		"file address":                {[]certs.Profile{eid(func(p *certs.Profile) { p.Roots = authority(pki.EHealthCA, "file:///etc/passwd") })}, certs.Malformed},
-		"address with a user":         {[]certs.Profile{eid(func(p *certs.Profile) { p.Roots = authority(pki.EHealthCA, "http://u:p@x/") })}, certs.Malformed},
-		"two policies for a authority": {[]certs.Profile{eid(func(p *certs.Profile) {
-			p.Intermediates = []*certs.Authority{{Certificate: pki.EHealthCA.DER(), Revocation: certs.Revocation{Mode: certs.Off}}}
-		})}, certs.NoTrust},
-		"unbounded grace": {[]certs.Profile{eid(func(p *certs.Profile) {
-			p.Roots = []*certs.Authority{{Certificate: pki.EHealthCA.DER(), Revocation: certs.Revocation{Mode: certs.Grace, Grace: 365 * 24 * time.Hour}}}
-		})}, certs.Malformed},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			v, err := certs.NewVerifier(certs.Config{Profiles: tt.profiles, Log: quiet()})
-			if certs.ReasonOf(err) != tt.reason || v != nil {
-				t.Errorf("%v, want %v", err, tt.reason)
-			}
-		})
-	}
-}
-
-func authority(ca *minipki.Authority, points ...string) []*certs.Authority {
-	return []*certs.Authority{{Certificate: ca.DER(), DistributionPoints: points}}
-}
-
-// TestK7Leaf: any other certificate of the STS's CA, the holder of which would sign assertions.
-func TestK7Leaf(t *testing.T) {
-	pki, v := testpki.Load(), certstest.Verifier(t)
-	for name, der := range map[string][]byte{"person": pki.AliceEHealth.DER, "organisation": pki.Organisation.DER, "application": pki.Application.DER} {
-		if got := reasonOf(t, v, certs.RoleSTS, der); got != certs.WrongProfile {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
-
-// TestK8RoleSwap: a certificate of one kind in the place of another.
-func TestK8RoleSwap(t *testing.T) {
-	pki := testpki.Load()
-	off := certs.Revocation{Mode: certs.Off}
-	eid := certs.BelgianEID()
-	eid.Roots = []*certs.Authority{{Certificate: pki.CitizenCA.DER(), Revocation: off}}
-	holder := certs.EHealthPlatform(certs.RoleHolder)
-	holder.Roots = []*certs.Authority{{Certificate: pki.EHealthCA.DER(), Revocation: off}}
-	v := open(t, certs.Config{Profiles: []certs.Profile{eid, holder}, Log: quiet()})
-
-	eidUnderEHealth := issue(t, pki.EHealthCA, alice(), pki.OtherKey().Public())
-	ehealthUnderCitizen := issue(t, pki.CitizenCA, minipki.EHealth(minipki.Holder{Type: "SSIN", Value: testpki.AliceSSIN, Name: "ALICE"}), pki.OtherKey().Public())
-	both := alice()
-	both.Subject = append(minipki.EHealth(minipki.Holder{Type: "SSIN", Value: testpki.AliceSSIN, Name: "ALICE"}).Subject, minipki.DN("serialNumber", testpki.BobSSIN)...)
-	for _, tt := range []struct {
-		name string
-		role certs.Role
-		der  []byte
-		want certs.Reason
-	}{
-		{"eID as identity", certs.RoleIdentity, pki.AliceEID.DER, 0},
-		{"eHealth as holder", certs.RoleHolder, pki.AliceEHealth.DER, 0},
-		{"eHealth as identity", certs.RoleIdentity, pki.AliceEHealth.DER, certs.WrongProfile},
-		{"eID as holder", certs.RoleHolder, pki.AliceEID.DER, certs.WrongProfile},
-		{"eID of the eHealth CA as identity", certs.RoleIdentity, eidUnderEHealth, certs.UntrustedIssuer},
-		{"eID of the eHealth CA as holder", certs.RoleHolder, eidUnderEHealth, certs.WrongProfile},
-		{"eHealth of the Citizen CA as holder", certs.RoleHolder, ehealthUnderCitizen, certs.UntrustedIssuer},
-		{"eHealth of the Citizen CA as identity", certs.RoleIdentity, ehealthUnderCitizen, certs.WrongProfile},
-		{"both at once as identity", certs.RoleIdentity, issue(t, pki.CitizenCA, both, pki.OtherKey().Public()), certs.WrongProfile},
-		{"both at once as holder", certs.RoleHolder, issue(t, pki.EHealthCA, both, pki.OtherKey().Public()), certs.WrongProfile},
-		{"foreigner without the Foreigner CA", certs.RoleIdentity, pki.FrankEID.DER, certs.UntrustedIssuer},
-		{"test CA in production", certs.RoleIdentity, pki.StrangerEID.DER, certs.UntrustedIssuer},
-	} {
-		for range 2 {
-			if got := reasonOf(t, v, tt.role, tt.der); got != tt.want {
-				t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
-			}
-			v.Settle() // what is known in one role is not known in another
-		}
-	}
 }
 
 // TestZ8LargeCertificate: what a message brings is bounded before it is parsed.

@@ -10,7 +10,8 @@
 // contacted. Intermediate certificates come from the configuration or with the
 // message, at most four. Indirect CRLs are refused. Unicode normalization is not applied to names: what differs
 // by it differs. Keys on the list of weak Debian keys are not looked for. A NIHII
-// number is taken as the CA wrote it; check digits are verified of SSIN and CBE.
+// or FINESS number is taken as the CA wrote it; check digits are verified of SSIN,
+// CBE, SIREN and SIRET. Whether a certificate is for a host is not asked.
 //
 // # From octets to an Identity
 //
@@ -37,15 +38,40 @@
 // fingerprint. Nothing narrows by default and nothing is wide by default: a
 // profile that says too little is refused when the Verifier is made (A8, K7).
 // BelgianEID, EHealthPlatform and TokenIssuer give the rules of the wire
-// document, and want their authorities:
+// document, IGCSante those of the French health PKI; they want their authorities:
 //
 //	ca := &certs.Authority{Certificate: der, DistributionPoints: []string{"http://…/ca.crl"}}
 //	p := certs.BelgianEID()
 //	p.Roots, p.Intermediates = roots, []*certs.Authority{ca}
 //
 // The subject decides the kind (wire document 6): a serialNumber makes an [EID],
-// TYPE=value in OU and CN an [EHealthPerson] or [EHealthOrganisation]; a name that
-// is both is refused, so that neither can be used for the other (K8).
+// TYPE=value in OU and CN an [EHealthPerson] or [EHealthOrganisation], C=FR and a
+// structure's identifier in OU an [IGCSanteOrganisation]; a name that is two of
+// these is refused, so that none can be used for another (K8). What a name must
+// look like beyond that a [Pattern] says.
+//
+// # Paths
+//
+// A path is valid by RFC 5280 section 6. crypto/x509 builds it and verifies its
+// signatures, at most a hundred of them however many candidates bear one name
+// (K5); it checks nested extended key usages, name constraints of DNS names and
+// addresses, and the policies that the certificates themselves demand. What it
+// does not do, or does otherwise, is asked around it, of every path that it finds:
+//
+//	names                issuer and subject by DER; neither is empty
+//	signatures           SHA-2 but for the root's own; keys that are not weak, also of what came with the message
+//	validity             of every certificate, the root included, at the given moment
+//	issuers              version 3, cA, keyCertSign; a key usage without a bit is refused, not unlimited
+//	serial numbers       positive, at most 20 octets
+//	extensions           critical ones are known; those that restrict are read to the last octet
+//	path length          self-issued certificates are not counted; the root's own bound counts
+//	name constraints     directory names, mailboxes (of the subject too) and hosts of URIs, as strictly as RFC 5280;
+//	                     minimum, maximum and other forms are refused, critical or not
+//	policies             with ExplicitPolicy: initial-explicit-policy, mappings inhibited
+//	the profile          issuer, subject, usages, policy and key of the certificate itself; five certificates at most
+//
+// A path that breaks a rule does not hide another that keeps them all. When none
+// does, the refusal that is told is that of the path that got furthest.
 //
 // # Revocation
 //

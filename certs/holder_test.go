@@ -15,6 +15,9 @@ func TestHolder(t *testing.T) {
 	ehealth := func(pairs ...string) minipki.Name {
 		return append(minipki.DN("C", "BE", "O", "Federal Government"), minipki.DN(pairs...)...)
 	}
+	sante := func(pairs ...string) minipki.Name {
+		return append(minipki.DN("C", "FR", "ST", "Ain (01)", "O", "CENTRE DE SANTE TEST", "CN", "TEST-CLIENT"), minipki.DN(pairs...)...)
+	}
 	const platform = "eHealth-platform Belgium"
 	tests := []struct {
 		name string
@@ -56,6 +59,29 @@ func TestHolder(t *testing.T) {
 		{"wrong SSIN", ehealth("OU", "SSIN=00000000098", "OU", platform, "CN", "SSIN=00000000098"), Nobody, ""},
 		{"no platform", ehealth("OU", "CBE=0809394427", "OU", "A", "CN", "CBE=0809394427"), Nobody, ""},
 		{"another organisation", minipki.DN("C", "BE", "O", "ACME", "OU", "CBE=0809394427", "OU", platform, "CN", "CBE=0809394427"), Nobody, ""},
+
+		{"FINESS", sante("OU", "1010000024"), IGCSanteOrganisation, FINESS},
+		{"FINESS of Corsica", sante("OU", "12A0000014"), IGCSanteOrganisation, FINESS},
+		{"FINESS with other letters", sante("OU", "1C10000024"), Nobody, ""},
+		{"SIRET", sante("OU", "318751275100053"), IGCSanteOrganisation, SIRET},
+		{"SIRET with the ICD", sante("OU", "0002 18751275100053"), IGCSanteOrganisation, SIRET},
+		{"SIRET of La Poste", sante("OU", "335600000049837"), IGCSanteOrganisation, SIRET},
+		{"SIREN with the ICD", sante("OU", "0002 187512751"), IGCSanteOrganisation, SIREN},
+		{"SIREN with further OUs", sante("OU", "0002 187512751", "OU", "A"), IGCSanteOrganisation, SIREN},
+		{"wrong SIREN", sante("OU", "0002 187512752"), Nobody, ""},
+		{"wrong SIRET", sante("OU", "318751275100054"), Nobody, ""},
+		{"SIRET of a wrong SIREN", sante("OU", "318751276100003"), Nobody, ""},
+		{"a number without its mark", sante("OU", "187512751"), Nobody, ""},
+		{"another mark", sante("OU", "2010000024"), Nobody, ""},
+		{"two structures", sante("OU", "1010000024", "OU", "0002 187512751"), Nobody, ""},
+		{"a structure without its name", minipki.DN("C", "FR", "OU", "1010000024", "CN", "x"), Nobody, ""},
+		{"a structure with two names", sante("OU", "1010000024", "O", "B"), Nobody, ""},
+		{"a structure without a common name", minipki.DN("C", "FR", "O", "A", "OU", "1010000024"), Nobody, ""},
+		{"a structure of no country", minipki.DN("O", "A", "OU", "1010000024", "CN", "x"), Nobody, ""},
+		{"a structure of another country", minipki.DN("C", "BE", "O", "A", "OU", "1010000024", "CN", "x"), Nobody, ""},
+		{"a structure and a person", sante("OU", "1010000024", "serialNumber", testpki.AliceSSIN), Nobody, ""},
+		{"a structure and an organisation", sante("OU", "1010000024", "OU", "CBE=0809394427", "OU", platform), Nobody, ""},
+
 		{"both profiles", ehealth("OU", "SSIN="+testpki.AliceSSIN, "OU", platform, "CN", "SSIN="+testpki.AliceSSIN, "serialNumber", testpki.AliceSSIN), Nobody, ""},
 	}
 	for _, tt := range tests {

@@ -40,7 +40,7 @@ func (t *trust) verify(role Role, leaf *Certificate, intermediates []*Certificat
 	if !t.serves(role) {
 		return nil, 0, refuse(UnknownRole, nil)
 	}
-	var first error
+	var refusal error
 	var proven *verified
 	for _, p := range t.profiles {
 		if p.Role != role {
@@ -54,12 +54,12 @@ func (t *trust) verify(role Role, leaf *Certificate, intermediates []*Certificat
 		if err == nil {
 			return v, status, nil
 		}
-		if first == nil || ReasonOf(first) == UntrustedIssuer { // of several profiles, the one whose authorities know the certificate tells more
-			first, proven = err, v
+		if refusal == nil || telling(ReasonOf(err)) > telling(ReasonOf(refusal)) { // of several profiles, the one whose authorities know the certificate tells more
+			refusal, proven = err, v
 		}
 	}
-	if first != nil {
-		return proven, 0, first
+	if refusal != nil {
+		return proven, 0, refusal
 	}
 	if leaf.holderErr != nil {
 		return nil, 0, leaf.holderErr

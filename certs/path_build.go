@@ -1,9 +1,11 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -16,6 +18,7 @@ func (t *trust) paths(p *profile, leaf *Certificate, intermediates []*Certificat
 	if err != nil {
 		return nil, err
 	}
+	candidates = t.certified(p, candidates)
 	chains, err := t.build(p, leaf, candidates)
 	if err != nil {
 		return nil, moreTelling(refusal, err)
@@ -70,6 +73,49 @@ func checkCandidate(c *Certificate) error {
 		}
 	}
 	return checkKeyShape(c.PublicKey(), 0)
+}
+
+// maxCandidateSignatures bounds the signatures that certified verifies, as
+// crypto/x509 bounds those of a search.
+const maxCandidateSignatures = 100
+
+// certified gives those candidates that an authority of the profile certified, or a
+// candidate that was. It goes from the top down, so that no signature is ever
+// verified with a key that nobody trusted has signed: from the leaf up, four
+// certificates of one name and of the costliest keys are searched in every order (K5, Z8).
+func (t *trust) certified(p *profile, candidates []*Certificate) []*Certificate {
+	var found []*Certificate
+	left := maxCandidateSignatures
+	signed := func(c *Certificate) bool {
+		if t.known[c.fingerprint] != nil {
+			return true
+		}
+		for _, issuers := range [][]*Certificate{p.named[string(c.x509.RawIssuer)], found} {
+			for _, issuer := range issuers {
+				if !bytes.Equal(issuer.x509.RawSubject, c.x509.RawIssuer) {
+					continue
+				}
+				if left--; left < 0 {
+					return false
+				}
+				if c.x509.CheckSignatureFrom(issuer.x509) == nil {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for before := -1; before < len(found) && len(candidates) > 0; {
+		before = len(found)
+		candidates = slices.DeleteFunc(slices.Clone(candidates), func(c *Certificate) bool {
+			ok := signed(c)
+			if ok {
+				found = append(found, c)
+			}
+			return ok
+		})
+	}
+	return found
 }
 
 // build lets crypto/x509 find the chains to the roots of a profile. It verifies at

@@ -18,30 +18,45 @@ type rule struct {
 // any signature is verified.
 func leafRules() []rule {
 	return []rule{
-		{"form", func(_ *profile, path []*Certificate, _ time.Time) error { return checkLeafForm(path[0]) }},
-		{"key algorithm", func(p *profile, path []*Certificate, _ time.Time) error { return checkLeafKey(p, path[0]) }},
-		{"key usage", func(p *profile, path []*Certificate, _ time.Time) error { return checkLeafUsage(p, path[0]) }},
-		{"critical extensions", func(_ *profile, path []*Certificate, _ time.Time) error { return checkCritical(path[0]) }},
-		{"extended key usage", func(p *profile, path []*Certificate, _ time.Time) error { return checkLeafPurpose(p, path[0]) }},
-		{"policy", func(p *profile, path []*Certificate, _ time.Time) error { return checkLeafPolicy(p, path[0]) }},
-		{"signature algorithm", func(_ *profile, path []*Certificate, _ time.Time) error {
-			return checkSignatureAlgorithm(path[0].x509.SignatureAlgorithm)
-		}},
+		{"form", ofLeaf(checkLeafForm)},
+		{"key algorithm", ofLeafUnder(checkLeafKey)},
+		{"key usage", ofLeafUnder(checkLeafUsage)},
+		{"critical extensions", ofLeaf(checkCritical)},
+		{"extended key usage", ofLeafUnder(checkLeafPurpose)},
+		{"policy", ofLeafUnder(checkLeafPolicy)},
+		{"signature algorithm", ofLeaf(checkOwnSignature)},
 	}
 }
 
 // pathRules are the rules of a path whose signatures are verified.
 func pathRules() []rule {
 	return []rule{
-		{"path of at most five certificates", func(_ *profile, path []*Certificate, _ time.Time) error { return checkLength(path) }},
-		{"issuer that the profile admits", func(p *profile, path []*Certificate, _ time.Time) error { return checkMayIssue(p, path[1]) }},
-		{"signature algorithms", func(_ *profile, path []*Certificate, _ time.Time) error { return checkSignatures(path) }},
-		{"validity", func(_ *profile, path []*Certificate, at time.Time) error { return checkValidity(path, at) }},
-		{"authority of the issuers", func(_ *profile, path []*Certificate, _ time.Time) error { return checkIssuers(path) }},
-		{"path length", func(_ *profile, path []*Certificate, _ time.Time) error { return checkPathLength(path) }},
-		{"name constraints", func(_ *profile, path []*Certificate, _ time.Time) error { return checkNames(path) }},
-		{"policies", func(p *profile, path []*Certificate, _ time.Time) error { return checkPolicies(p, path) }},
+		{"path of at most five certificates", ofPath(checkLength)},
+		{"issuer that the profile admits", ofPathUnder(checkMayIssue)},
+		{"signature algorithms", ofPath(checkSignatures)},
+		{"validity", checkValidity},
+		{"authority of the issuers", ofPath(checkIssuers)},
+		{"path length", ofPath(checkPathLength)},
+		{"name constraints", ofPath(checkNames)},
+		{"policies", ofPathUnder(checkPolicies)},
 	}
+}
+
+// The checks ask for what they need; these make rules of them.
+func ofLeaf(check func(*Certificate) error) func(*profile, []*Certificate, time.Time) error {
+	return func(_ *profile, path []*Certificate, _ time.Time) error { return check(path[0]) }
+}
+
+func ofLeafUnder(check func(*profile, *Certificate) error) func(*profile, []*Certificate, time.Time) error {
+	return func(p *profile, path []*Certificate, _ time.Time) error { return check(p, path[0]) }
+}
+
+func ofPath(check func([]*Certificate) error) func(*profile, []*Certificate, time.Time) error {
+	return func(_ *profile, path []*Certificate, _ time.Time) error { return check(path) }
+}
+
+func ofPathUnder(check func(*profile, []*Certificate) error) func(*profile, []*Certificate, time.Time) error {
+	return func(p *profile, path []*Certificate, _ time.Time) error { return check(p, path) }
 }
 
 // checkLeaf asks the rules of the certificate itself.
@@ -139,6 +154,10 @@ func checkLeafPolicy(p *profile, c *Certificate) error {
 	return refuse(WrongPolicy, nil)
 }
 
+func checkOwnSignature(c *Certificate) error {
+	return checkSignatureAlgorithm(c.x509.SignatureAlgorithm)
+}
+
 // checkCritical: RFC 5280 section 4.2, what is critical and not processed refuses.
 func checkCritical(c *Certificate) error {
 	if c.extensions.unknown {
@@ -157,7 +176,8 @@ func checkLength(path []*Certificate) error {
 
 // checkMayIssue tells whether a certificate's holder may be the issuer of leafs of the
 // profile. An intermediate that came with a message may only by its name (K7).
-func checkMayIssue(p *profile, issuer *Certificate) error {
+func checkMayIssue(p *profile, path []*Certificate) error {
+	issuer := path[1]
 	if p.issuers[issuer.name] || slices.ContainsFunc(p.issuerNames, issuer.subject.Equal) {
 		return nil
 	}
@@ -167,7 +187,7 @@ func checkMayIssue(p *profile, issuer *Certificate) error {
 // checkSignatures: every signature of the path but the root's own (A3).
 func checkSignatures(path []*Certificate) error {
 	for i, c := range path[:len(path)-1] {
-		if err := checkSignatureAlgorithm(c.x509.SignatureAlgorithm); err != nil {
+		if err := checkOwnSignature(c); err != nil {
 			return err
 		}
 		if err := checkKeyShape(path[i+1].PublicKey(), 0); err != nil {
@@ -178,7 +198,7 @@ func checkSignatures(path []*Certificate) error {
 }
 
 // checkValidity: RFC 5280 section 6.1.3 (a) (2), the root included.
-func checkValidity(path []*Certificate, at time.Time) error {
+func checkValidity(_ *profile, path []*Certificate, at time.Time) error {
 	for i, c := range path {
 		if err := c.covers(at); err != nil {
 			if i > 0 {

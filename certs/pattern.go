@@ -36,10 +36,8 @@ const wildcard = "\U0001fffe"
 
 // ParsePattern reads a pattern.
 func ParsePattern(text string) (Pattern, error) {
-	if strings.Contains(text, wildcard) {
-		return Pattern{}, errName("character that no pattern has")
-	}
-	name, err := ParseName(markWildcards(text))
+	marked, wildcards := markWildcards(text)
+	name, err := ParseName(marked)
 	if err != nil {
 		return Pattern{}, err
 	}
@@ -51,19 +49,24 @@ func ParsePattern(text string) (Pattern, error) {
 		if rdn[0].opaque {
 			return Pattern{}, errName("a pattern has values of text only")
 		}
-		p.wanted = append(p.wanted, wantedAttribute{rdn[0].oid, strings.Split(rdn[0].folded, wildcard)})
+		pieces := strings.Split(rdn[0].folded, wildcard)
+		wildcards -= len(pieces) - 1
+		p.wanted = append(p.wanted, wantedAttribute{rdn[0].oid, pieces})
+	}
+	if wildcards != 0 { // one was written as it stands, or escaped
+		return Pattern{}, errName("character that no pattern has")
 	}
 	return p, nil
 }
 
 // markWildcards puts wildcard for each asterisk that is not escaped, and the hex
-// form of a name for each that is.
-func markWildcards(text string) []byte {
-	var out []byte
+// form of a name for each that is. It counts the former.
+func markWildcards(text string) (out []byte, wildcards int) {
 	for i := 0; i < len(text); i++ {
 		switch {
 		case text[i] == '*':
 			out = append(out, wildcard...)
+			wildcards++
 		case text[i] == '\\' && i+1 < len(text) && text[i+1] == '*':
 			out = append(out, `\2a`...)
 			i++
@@ -74,7 +77,7 @@ func markWildcards(text string) []byte {
 			out = append(out, text[i])
 		}
 	}
-	return out
+	return out, wildcards
 }
 
 // String gives the pattern as it was written.

@@ -54,7 +54,8 @@ func EHealthPlatform(role Role) Profile {
 // the key usage and clientAuth tell them apart. Its policy identifiers are not
 // known to us: who knows them sets Policies and clears AnyPolicy.
 //
-// The issuer is admitted by its name as well, so that it may come with a message.
+// Issuers names that intermediate, so that a message may bring it; what it issued is
+// nevertheless refused while no CRL of it is configured.
 func IGCSante() Profile {
 	return Profile{
 		Name:            "IGC-Santé organisation",

@@ -25,7 +25,8 @@ type profile struct {
 	Profile
 	roots         *x509.CertPool
 	intermediates *x509.CertPool
-	issuers       map[authorityID]bool // whose certificates are leafs of the profile
+	issuers       map[authorityID]bool      // whose certificates are leafs of the profile
+	named         map[string][]*Certificate // roots and intermediates by the DER of their subject
 	issuerNames   []Name
 	subjects      []Name
 	pinned        map[[32]byte]bool
@@ -79,6 +80,7 @@ func (t *trust) prepare(given *Profile, config *Config, slots func(authorityID) 
 		roots:         x509.NewCertPool(),
 		intermediates: x509.NewCertPool(),
 		issuers:       map[authorityID]bool{},
+		named:         map[string][]*Certificate{},
 		pinned:        map[[32]byte]bool{},
 	}
 	if p.KeyUsage == 0 {
@@ -98,6 +100,7 @@ func (t *trust) prepare(given *Profile, config *Config, slots func(authorityID) 
 			}
 			set.pool.AddCert(c.candidate())
 			p.issuers[c.name] = true
+			p.named[string(c.x509.RawSubject)] = append(p.named[string(c.x509.RawSubject)], c)
 		}
 	}
 	for _, der := range given.Pinned {

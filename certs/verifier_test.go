@@ -316,32 +316,3 @@ func FuzzIdentify(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkIdentify(b *testing.B) {
-	pki := testpki.Load()
-	for name, leaf := range map[string]*testpki.Leaf{"RSA-2048": &pki.AliceEID, "P-384": &pki.FrankEID} {
-		b.Run(name+"/warm", func(b *testing.B) {
-			v := certstest.Verifier(b)
-			certstest.Identify(b, v, certs.RoleIdentity, leaf.DER)
-			v.Settle()
-			b.ReportAllocs()
-			for b.Loop() {
-				c, err := v.Parse(leaf.DER)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := v.Identify(certs.RoleIdentity, c, nil, testpki.Now()); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(name+"/cold", func(b *testing.B) {
-			v := certstest.Verifier(b)
-			v.Close() // without caches
-			b.ReportAllocs()
-			for b.Loop() {
-				certstest.Identify(b, v, certs.RoleIdentity, leaf.DER)
-			}
-		})
-	}
-}

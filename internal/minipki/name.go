@@ -86,6 +86,9 @@ type attributeTypeAndValue struct {
 
 type rdnSET []attributeTypeAndValue
 
+// DER writes the name as an extension has it.
+func (n Name) DER() ([]byte, error) { return n.marshal() }
+
 // marshal writes the name as DER.
 func (n Name) marshal() ([]byte, error) {
 	seq := make([]rdnSET, 0, len(n))
