@@ -17,7 +17,8 @@ const (
 	Service                  // a certificate that the configuration names itself: by fingerprint or by subject
 
 	// IGCSanteOrganisation is a health care structure with a certificate of the
-	// French IGC-Santé: FINESS, SIREN or SIRET.
+	// French IGC-Santé. Its OU is 1 and a FINESS number, 3 and a SIRET, or "0002 "
+	// and a SIREN or SIRET.
 	IGCSanteOrganisation
 
 	lastKind = IGCSanteOrganisation

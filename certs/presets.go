@@ -6,10 +6,10 @@ import "crypto/x509"
 // cards (wire document 6.1) in the role of identity, without its authorities.
 //
 // The roots are Belgium Root CA2, CA3, CA4 (RSA) and CA6 (P-384), the
-// intermediates their Citizen and Foreigner CAs. The policies are those that the
-// certification practice statements of Root CA2, CA3 and CA4 give to the
-// authentication key of citizens and of foreigners; the signature key of the same
-// card has others, and is refused. Those of Root CA6 stand in no text that we
+// intermediates their Citizen and Foreigner CAs. The policies are those that public
+// validation software and the certification practice statements of Root CA2, CA3 and
+// CA4 give to the authentication key of citizens and of foreigners; the signature key
+// of the same card has others, and is refused. Those of Root CA6 stand in no text that we
 // know: who trusts it adds them to Policies. The statements give the CAs
 // identifiers of their own (2.16.56.12.1.1.7 above 2.16.56.12.1.1.7.2), so that
 // ExplicitPolicy, which wants a leaf's policy in its CA too, is not set.
@@ -46,13 +46,16 @@ func EHealthPlatform(role Role) Profile {
 // clients in the French health PKI (IGC-Santé, offer ORG, usage AUTH_CLI), in the
 // role of client, without its authorities.
 //
-// Known: the root is CN=AC RACINE IGC-SANTE ELEMENTAIRE, the intermediate CN=AC
-// IGC-SANTE ELEMENTAIRE ORGANISATIONS, both under OU=IGC-SANTE, OU=0002 187512751,
-// O=ASIP-SANTE, C=FR; a subject has C=FR, O with the name of the structure, an OU
-// with its identifier (see [IGCSanteOrganisation]) and a CN that the structure
-// chose. The same intermediate issues certificates for signature and encryption:
-// the key usage and clientAuth tell them apart. Its policy identifiers are not
-// known to us: who knows them sets Policies and clears AnyPolicy.
+// Known from public client software: the root is CN=AC RACINE IGC-SANTE ELEMENTAIRE,
+// the intermediate CN=AC IGC-SANTE ELEMENTAIRE ORGANISATIONS, both under
+// OU=IGC-SANTE, OU=0002 187512751, O=ASIP-SANTE, C=FR (the test PKI has TEST before
+// both names and OU=IGC-SANTE TEST: configuration names it); a subject has C=FR, ST,
+// O with the name of the structure, an OU of 1 and its FINESS number, and a CN that
+// it chose. Inferred from the rules of national identifiers, and not seen in a
+// certificate: the other forms of that OU, see [IGCSanteOrganisation]. The same
+// intermediate issues certificates for signature and encryption: key usage and
+// clientAuth tell them apart. Its policy identifiers are not known to us: who knows
+// them sets Policies and clears AnyPolicy.
 //
 // Issuers names that intermediate, so that a message may bring it; what it issued is
 // nevertheless refused while no CRL of it is configured.

@@ -20,7 +20,9 @@ func (s *system) profile(c *profileConfig, authorities map[string]*certs.Authori
 	case "ehealth":
 		profile = certs.EHealthPlatform(role)
 	case "igc-sante":
-		profile = certs.IGCSante()
+		if profile = certs.IGCSante(); role != certs.RoleClient { // the messages of the wire know Belgian subjects only
+			p.add(max(c.Role.Line, c.Name.Line), "profile %q: kind igc-sante is for the role client", c.Name.V)
+		}
 	default:
 		p.add(max(c.Kind.Line, c.Name.Line), "profile %q: kind is belgian-eid, ehealth or igc-sante", c.Name.V)
 		return profile

@@ -33,6 +33,7 @@ func TestProfileProblems(t *testing.T) {
 		{"kind", "kind: passport\nrole: identity\nroots: [ca]", `c.yaml:4: profile "p": kind is belgian-eid, ehealth or igc-sante`},
 		{"role", "kind: ehealth\nrole: sts\nroots: [ca]", `c.yaml:5: profile "p": role is identity, holder or client`},
 		{"no role: it would serve none", "kind: ehealth\nroots: [ca]", `c.yaml:3: profile "p": role is`},
+		{"a French structure that signs requests", "kind: igc-sante\nrole: identity\nroots: [ca]", `c.yaml:5: profile "p": kind igc-sante is for the role client`},
 		{"no root", "kind: igc-sante\nrole: client", `c.yaml:3: profile "p": no root`},
 		{"root that is not there", "kind: igc-sante\nrole: client\nroots: [cb]", `c.yaml:6: profile "p": no authority "cb"`},
 		{"issuer", sound + "issuers: [Citizen CA]", `c.yaml:7: profile "p": issuer "Citizen CA"`},
