@@ -159,7 +159,7 @@ func NewSigner(key crypto.Signer, chain [][]byte, at time.Time) (*Signer, error)
 	if err := CheckKey(key.Public(), 0); err != nil {
 		return nil, err
 	}
-	if err := s.probe(); err != nil {
+	if err := s.Probe(); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -182,9 +182,10 @@ func (s *Signer) sortChain() {
 	}
 }
 
-// probe signs and verifies: a key that does not fit, or a module that fails, is
-// found before anything is issued with it.
-func (s *Signer) probe() error {
+// Probe signs and verifies: a key that does not fit, or a module that fails, is
+// found before anything is issued with it. NewSigner does so; whoever lets a key begin
+// long after that does it again.
+func (s *Signer) Probe() error {
 	digest := sha256.Sum256([]byte("sceau: probe of a signing key"))
 	signature, err := s.key.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {

@@ -41,8 +41,9 @@ type Config struct {
 
 	// Signer signs assertions with SignerCertificate's key; NewTokenSigner makes it.
 	Signer *xmlsec.Signer
-	// SignerNotAfter is when the certificate of the signer ends.
-	SignerNotAfter time.Time
+	// SignerNotBefore and SignerNotAfter are when the certificate of the signer begins and
+	// ends; outside nothing is issued. NotBefore may be zero.
+	SignerNotBefore, SignerNotAfter time.Time
 	// Issuer of assertions; empty means IssuerName.
 	Issuer string
 	// ClientNames are values of the Issuer of a self-issued assertion that are

@@ -18,6 +18,7 @@ func (s *system) collectors() {
 		Name: "sceau_overload_refusals_total", Help: "Requests refused because there were too many; they share audit records.",
 	}, func() float64 { return float64(s.overload.total.Load()) }))
 	s.metrics.MustRegister(crlCollector{s})
+	s.metrics.MustRegister(keyCollector{s})
 	s.metrics.MustRegister(s.handshake.refused)
 }
 

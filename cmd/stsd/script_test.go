@@ -16,6 +16,7 @@ import (
 
 	"sceau/audit"
 	"sceau/certs/openssl"
+	"sceau/certs/pkcs11"
 )
 
 // TestMain lets scripts run the real main under the name stsd.
@@ -39,8 +40,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition says what [openssl] means in a script: a program that was built with it.
+// condition says what [openssl] and [pkcs11] mean in a script: a program that was built
+// with them.
 func condition(name string) (bool, error) {
+	if name == "pkcs11" {
+		return pkcs11.Built(), nil
+	}
 	if name != engineOpenSSL {
 		return false, fmt.Errorf("no condition %q", name)
 	}
