@@ -17,11 +17,12 @@ import (
 	"sceau/audit"
 	"sceau/certs/openssl"
 	"sceau/certs/pkcs11"
+	"sceau/internal/softhsm"
 )
 
 // TestMain lets scripts run the real main under the name stsd.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"stsd": main})
+	testscript.Main(softhsm.M{M: m}, map[string]func(){"stsd": main})
 }
 
 func TestScripts(t *testing.T) {
