@@ -74,7 +74,7 @@ func (s *system) loadSigner(p *problems) *certs.Signer {
 
 // logSigner says with what is signed from now on.
 func (s *system) logSigner() {
-	s.log.Info("signing", "key", s.active, "engine", s.engine, "certificate ends", s.signer.Certificate().NotAfter())
+	s.log.Info("signing", "engine", s.engine, "key", s.active, "certificate ends", s.signer.Certificate().NotAfter())
 }
 
 // engines says which engines this program has, and where one is not, why.
