@@ -52,7 +52,9 @@ type Config struct {
 	// more may wait for one of them; zero is 256.
 	Sessions, Waiting int
 
-	// Timeout bounds one signature, from the call to the answer; zero is 2 seconds.
+	// Timeout bounds one signature, from the call to the answer; zero is 2 seconds. Half of
+	// it at most is spent in line: the token has the other half for itself, so that a long
+	// line is not taken for a token that hangs.
 	Timeout time.Duration
 
 	// HealthInterval is how often a probe is signed when all is well; zero is 10 seconds.

@@ -30,7 +30,8 @@ type connection struct {
 type state struct {
 	connected atomic.Pointer[connection] // nil while the token is away
 	since     atomic.Pointer[Health]     // Err and Since of the present state
-	lose      chan struct{}              // wakes the goroutine; of capacity 1
+	lose      chan struct{}              // wakes the goroutine: the token has gone; of capacity 1
+	doubt     chan struct{}              // wakes it: another key's has; of capacity 1
 
 	losses  atomic.Uint64
 	waiting atomic.Int64

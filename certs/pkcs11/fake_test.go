@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/miekg/pkcs11"
 )
@@ -30,6 +31,8 @@ type fakeToken struct {
 	present  bool          // the token is there
 	flip     bool          // signatures are wrong
 	hang     chan struct{} // Sign waits for it
+	takes    time.Duration // what a Sign takes
+	given    []byte        // what Sign gives, where not nil
 	next     uint
 }
 
@@ -105,8 +108,12 @@ func (f *fakeToken) SignInit(pkcs11.SessionHandle, []*pkcs11.Mechanism, pkcs11.O
 
 func (f *fakeToken) Sign(_ pkcs11.SessionHandle, digest []byte) ([]byte, error) {
 	f.mu.Lock()
-	hang, fails, flip := f.hang, f.sign, f.flip
+	hang, fails, flip, takes, given := f.hang, f.sign, f.flip, f.takes, f.given
 	f.mu.Unlock()
+	time.Sleep(takes)
+	if given != nil {
+		return given, nil
+	}
 	if hang != nil {
 		<-hang
 	}

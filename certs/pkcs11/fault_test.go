@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -305,5 +306,46 @@ func TestDigests(t *testing.T) {
 		if signature, err := k.Sign(nil, make([]byte, 32), opts); !errors.Is(err, ErrDigest) || signature != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestLongLine: those at the end of a long line are refused; that takes nothing from the
+// token, which is slow and well.
+func TestLongLine(t *testing.T) {
+	f := newFakeToken(newP256(t))
+	k := mustOpenFake(t, f, func(c *Config) { c.Sessions, c.Timeout = 1, time.Second })
+	f.set(func() { f.takes = 50 * time.Millisecond })
+	var wait sync.WaitGroup
+	var good, refused atomic.Int64
+	for range 64 {
+		wait.Go(func() {
+			switch err := trySign(k); {
+			case err == nil:
+				good.Add(1)
+			case errors.Is(err, ErrUnavailable):
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if h := k.Health(); h.Err != nil || h.Losses != 0 || good.Load() == 0 || refused.Load() == 0 {
+		t.Errorf("%d signed, %d refused, %+v", good.Load(), refused.Load(), h)
+	}
+}
+
+// TestStrangeSignatures: what is no signature at all is refused as a wrong one.
+func TestStrangeSignatures(t *testing.T) {
+	for name, given := range map[string][]byte{"empty": {}, "odd": make([]byte, 63), "too long": make([]byte, 66), "zeros": make([]byte, 64),
+		"ASN.1 instead of numbers": append([]byte{0x30, 0x44}, make([]byte, 62)...)} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeToken(newP256(t))
+			k := mustOpenFake(t, f, nil)
+			f.set(func() { f.given = given })
+			if err := trySign(k); !errors.Is(err, ErrSignature) {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -35,13 +35,14 @@ func open(config Config) (*Key, error) {
 		return nil, err
 	}
 	k := &Key{config: config, module: m}
-	k.lose = make(chan struct{}, 1)
+	k.lose, k.doubt = make(chan struct{}, 1), make(chan struct{}, 1)
 	k.since.Store(&Health{Err: ErrUnavailable, Since: config.Now()})
 	c, err := k.reconnect()
 	if err != nil {
 		return nil, err
 	}
 	k.accept(c)
+	m.join(k)
 	ctx, stop := context.WithCancel(context.Background())
 	k.stop = stop
 	k.idle.Go(func() { k.watch(ctx) })
@@ -83,6 +84,7 @@ func (k *Key) giveUp(c *connection, cause error) {
 	case k.lose <- struct{}{}:
 	default:
 	}
+	k.module.doubtOthers(k)
 	k.config.Log.Error("signing token lost", "key", k.String(), "error", cause)
 }
 
@@ -105,6 +107,11 @@ func (k *Key) watch(ctx context.Context) {
 			timer.Stop()
 			retry = k.config.RetryFirst
 			continue
+		case <-k.doubt:
+			timer.Stop()
+			if c == nil {
+				continue
+			}
 		case <-timer.C:
 		}
 		if c != nil {
@@ -160,7 +167,7 @@ func (k *Key) unavailable() error {
 func (k *Key) signWith(c *connection, f *form, digest []byte) ([]byte, error) {
 	timer := time.NewTimer(k.config.Timeout)
 	defer timer.Stop()
-	session, err := k.take(c, timer.C)
+	session, err := k.take(c)
 	if err != nil {
 		return nil, err
 	}
@@ -193,8 +200,8 @@ func (k *Key) signWith(c *connection, f *form, digest []byte) ([]byte, error) {
 	return nil, err
 }
 
-// take waits for a session.
-func (k *Key) take(c *connection, timer <-chan time.Time) (pkcs11.SessionHandle, error) {
+// take waits for a session, half of the time that a signature has.
+func (k *Key) take(c *connection) (pkcs11.SessionHandle, error) {
 	select {
 	case session := <-c.sessions:
 		return session, nil
@@ -205,13 +212,15 @@ func (k *Key) take(c *connection, timer <-chan time.Time) (pkcs11.SessionHandle,
 		return 0, fmt.Errorf("%w: %d wait for a session", ErrUnavailable, k.config.Waiting)
 	}
 	defer k.waiting.Add(-1)
+	timer := time.NewTimer(k.config.Timeout / 2)
+	defer timer.Stop()
 	select {
 	case session := <-c.sessions:
 		return session, nil
 	case <-c.lost:
 		return 0, k.unavailable()
-	case <-timer:
-		return 0, fmt.Errorf("%w: no session in %v", ErrUnavailable, k.config.Timeout)
+	case <-timer.C:
+		return 0, fmt.Errorf("%w: no session in %v", ErrUnavailable, k.config.Timeout/2)
 	}
 }
 
@@ -226,6 +235,7 @@ func (k *Key) Health() Health {
 func (k *Key) Close() error {
 	k.stop()
 	k.idle.Wait()
+	k.module.leave(k)
 	if c := k.connected.Swap(nil); c != nil {
 		k.since.Store(&Health{Err: fmt.Errorf("%w: closed", ErrUnavailable), Since: k.config.Now()})
 		close(c.lost)

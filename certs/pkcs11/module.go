@@ -53,7 +53,8 @@ type module struct {
 	initialized bool
 
 	mu     sync.Mutex
-	inUse  int // connections that sign
+	inUse  int               // connections that sign
+	keys   map[*Key]struct{} // that are open
 	logins sync.Mutex
 }
 
@@ -134,6 +135,36 @@ func (m *module) addInUse(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.inUse += n
+}
+
+func (m *module) join(k *Key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.keys == nil {
+		m.keys = map[*Key]struct{}{}
+	}
+	m.keys[k] = struct{}{}
+}
+
+func (m *module) leave(k *Key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.keys, k)
+}
+
+// doubtOthers lets the other keys look at once whether their token is still there: while
+// one believes so, the module is not renewed.
+func (m *module) doubtOthers(lost *Key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k := range m.keys {
+		if k != lost {
+			select {
+			case k.doubt <- struct{}{}:
+			default:
+			}
+		}
+	}
 }
 
 func isCode(err error, codes ...uint) bool {

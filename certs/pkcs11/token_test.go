@@ -245,6 +245,47 @@ func TestTokenLeavesUnderLoad(t *testing.T) {
 	t.Logf("%d signed, %d refused, %d wrong", good.Load(), refused.Load(), wrong.Load())
 }
 
+// TestTwoKeysOneModule: two keys of one module lose their token; although nobody asks the
+// second, neither stands in the way of the other.
+func TestTwoKeysOneModule(t *testing.T) {
+	device, uri, public := newToken(t, pkcs11.P256)
+	second := uri
+	second.Object = "second"
+	secondPublic, err := pkcs11.Generate(second, pkcs11.P256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := openToken(t, uri, public)
+	b, err := pkcs11.Open(pkcs11.Config{URI: second, Public: secondPublic, HealthInterval: time.Hour,
+		RetryFirst: 5 * time.Millisecond, RetryMost: 50 * time.Millisecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	digest := digestOf(crypto.SHA256, []byte("message"))
+	device.TakeAway(t)
+	for _, key := range []*pkcs11.Key{a, b} {
+		for n := 0; key.Health().Err == nil; n++ {
+			if n == 1000 {
+				t.Fatal("not found")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	device.BringBack(t)
+	for _, key := range []*pkcs11.Key{a, b} {
+		for n := 0; ; n++ {
+			if _, err := key.Sign(nil, digest, crypto.SHA256); err == nil {
+				break
+			}
+			if n == 1000 {
+				t.Fatalf("not back: %+v", key.Health())
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
+
 // TestKeyReplaced: somebody puts another key under the name; it signs nothing.
 func TestKeyReplaced(t *testing.T) {
 	device, uri, public := newToken(t, pkcs11.P256)

@@ -55,17 +55,19 @@ func keySystem(path string, now func() time.Time) (*system, error) {
 	return &system{config: config, now: now, log: slog.New(slog.DiscardHandler)}, nil
 }
 
-// keyFolder gives the folder of the keys, which is there afterwards.
+// keyFolder gives the folder of the keys.
 func (s *system) keyFolder() (string, error) {
 	if s.config.Signing.Dir.V == "" {
 		return "", errors.New("the configuration names no signing.dir: one key of signing.key is not changed by schedule; see: stsd keys --help")
 	}
-	dir := s.config.path(s.config.Signing.Dir)
-	return dir, os.MkdirAll(dir, 0o700)
+	return s.config.path(s.config.Signing.Dir), nil
 }
 
 // changeKeys changes the schedule, and refuses what would not be a good one afterwards.
 func (s *system) changeKeys(dir string, change func(*keyFile) error) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
 	return changeKeyFile(dir, func(f *keyFile) error {
 		if err := change(f); err != nil {
 			return err

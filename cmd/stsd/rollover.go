@@ -104,7 +104,6 @@ func (s *system) letBegin(k *certs.ScheduledKey, now time.Time) {
 	if now.Before(s.rollover.retry) {
 		return
 	}
-	before := s.active
 	err := s.begin(k, now)
 	if err != nil {
 		s.rollover.retry = now.Add(retryInterval)
@@ -113,7 +112,6 @@ func (s *system) letBegin(k *certs.ScheduledKey, now time.Time) {
 		return
 	}
 	s.setOverdue(nil)
-	s.log.Info("signing key changed", "before", before, "key", k.ID, "forced", k.Forced)
 	s.logSigner()
 }
 
@@ -157,10 +155,13 @@ func (s *system) replaceSigner(next *system) error {
 
 // takeSigner remembers what is in force.
 func (s *system) takeSigner(next *system) {
-	old := s.keys
+	old, before := s.keys, s.active
 	s.mu.Lock()
 	s.signer, s.keys, s.active, s.engine = next.signer, next.keys, next.active, next.engine
 	s.mu.Unlock()
+	if current, err := next.keys.set.Current(s.now()); err == nil && before != s.active {
+		s.log.Info("signing key changed", "before", before, "key", s.active, "forced", current.Forced)
+	}
 	if old != next.keys {
 		keep := next.keys
 		time.AfterFunc(tokenGrace, func() { old.close(keep) })
