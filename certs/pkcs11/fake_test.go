@@ -51,7 +51,9 @@ func (f *fakeToken) set(change func()) {
 }
 
 func (f *fakeToken) Initialize(...pkcs11.InitializeOption) error { f.inits.Add(1); return nil }
-func (f *fakeToken) Finalize() error                             { return nil }
+
+// Finalize closes all sessions, as a module does.
+func (f *fakeToken) Finalize() error { f.open.Store(0); return nil }
 
 func (f *fakeToken) GetSlotList(bool) ([]uint, error) {
 	f.mu.Lock()

@@ -13,8 +13,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // PIN of every user here.
@@ -129,19 +131,35 @@ func (d *Device) BringBack(t testing.TB) {
 }
 
 // Tool runs pkcs11-tool of OpenSC on a token, logged in: another process at work on it.
+// One that finds no token is run again: SoftHSM reads none in the moment in which another
+// process writes it, as a login does.
 func (d *Device) Tool(t testing.TB, token string, arguments ...string) {
 	t.Helper()
 	if _, err := exec.LookPath("pkcs11-tool"); err != nil {
 		missing(t, "opensc")
 	}
-	d.run(t, "pkcs11-tool", append([]string{"--module", d.Module, "--token-label", token, "--login", "--pin", PIN}, arguments...)...)
+	for range 20 {
+		out, err := d.try("pkcs11-tool", append([]string{"--module", d.Module, "--token-label", token, "--login", "--pin", PIN}, arguments...)...)
+		if err == nil {
+			return
+		}
+		if !strings.Contains(string(out), "No slot with token named") {
+			t.Fatalf("pkcs11-tool: %v\n%s", err, out)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("pkcs11-tool never found the token %s", token)
 }
 
 func (d *Device) run(t testing.TB, program string, arguments ...string) {
 	t.Helper()
-	command := exec.Command(program, arguments...)
-	command.Env = append(os.Environ(), "SOFTHSM2_CONF="+d.Config())
-	if out, err := command.CombinedOutput(); err != nil {
+	if out, err := d.try(program, arguments...); err != nil {
 		t.Fatalf("%s: %v\n%s", program, err, out)
 	}
+}
+
+func (d *Device) try(program string, arguments ...string) ([]byte, error) {
+	command := exec.Command(program, arguments...)
+	command.Env = append(os.Environ(), "SOFTHSM2_CONF="+d.Config())
+	return command.CombinedOutput()
 }
