@@ -49,7 +49,7 @@ func openFake(t *testing.T, f *fakeToken, change func(*Config)) (*Key, error) {
 	}
 	c := Config{
 		URI:    URI{Token: "fake", Object: "k", ModulePath: t.Name(), PINSource: pin},
-		Public: f.key.Load().Public(), Sessions: 2, Timeout: 200 * time.Millisecond, HealthInterval: time.Hour,
+		Public: f.key.Load().Public(), Sessions: 2, Timeout: 5 * time.Second, HealthInterval: time.Hour,
 		RetryFirst: time.Millisecond, RetryMost: 5 * time.Millisecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	if change != nil {
@@ -208,7 +208,7 @@ func TestWrongPIN(t *testing.T) {
 // hangs is bounded, and when the token answers again so does the key.
 func TestHangingToken(t *testing.T) {
 	f := newFakeToken(newP256(t))
-	k := mustOpenFake(t, f, func(c *Config) { c.Timeout, c.Waiting = 20*time.Millisecond, 4 })
+	k := mustOpenFake(t, f, func(c *Config) { c.Timeout, c.Waiting = 100*time.Millisecond, 4 })
 	hang := make(chan struct{})
 	f.set(func() { f.hang = hang })
 	var wait sync.WaitGroup

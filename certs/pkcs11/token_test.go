@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -27,11 +28,15 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(softhsm.M{M: m}.Run()) }
 
+// tokens counts those that were made, each under a name of its own.
+var tokens atomic.Int64
+
 func newToken(t *testing.T, kind pkcs11.Kind) (*softhsm.Device, pkcs11.URI, crypto.PublicKey) {
 	t.Helper()
 	device := softhsm.Open(t)
-	device.AddToken(t, t.Name())
-	uri, err := pkcs11.ParseURI(device.URI(t.Name(), "k"))
+	label := fmt.Sprintf("%.20s %d", t.Name(), tokens.Add(1)) // at most 32 octets
+	device.AddToken(t, label)
+	uri, err := pkcs11.ParseURI(device.URI(label, "k"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,8 +158,8 @@ func TestOpenRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	device.Tool(t, t.Name(), "--keypairgen", "--key-type", "EC:prime256v1", "--label", "double", "--id", "a1")
-	device.Tool(t, t.Name(), "--keypairgen", "--key-type", "EC:prime256v1", "--label", "double", "--id", "a2")
+	device.Tool(t, uri.Token, "--keypairgen", "--key-type", "EC:prime256v1", "--label", "double", "--id", "a1")
+	device.Tool(t, uri.Token, "--keypairgen", "--key-type", "EC:prime256v1", "--label", "double", "--id", "a2")
 	tests := []struct {
 		name   string
 		change func(*pkcs11.Config)
@@ -294,9 +299,9 @@ func TestKeyReplaced(t *testing.T) {
 	if _, err := key.Sign(nil, digest, crypto.SHA256); err != nil {
 		t.Fatal(err)
 	}
-	device.Tool(t, t.Name(), "--delete-object", "--type", "privkey", "--label", "k")
-	device.Tool(t, t.Name(), "--delete-object", "--type", "pubkey", "--label", "k")
-	device.Tool(t, t.Name(), "--keypairgen", "--key-type", "EC:prime256v1", "--label", "k", "--id", "b1")
+	device.Tool(t, uri.Token, "--delete-object", "--type", "privkey", "--label", "k")
+	device.Tool(t, uri.Token, "--delete-object", "--type", "pubkey", "--label", "k")
+	device.Tool(t, uri.Token, "--keypairgen", "--key-type", "EC:prime256v1", "--label", "k", "--id", "b1")
 	for range 500 {
 		if signature, err := key.Sign(nil, digest, crypto.SHA256); err == nil || signature != nil {
 			t.Fatal("another key signs")

@@ -17,15 +17,17 @@ const (
 	// with its file. A change of keys comes at most so much late.
 	keyInterval = time.Second
 
-	warnInterval  = 24 * time.Hour   // between two warnings that a certificate ends
-	retryInterval = 10 * time.Second // between two attempts to let a key begin that could not
-	tokenGrace    = time.Minute      // how long requests under way may use a token that is no longer configured
+	warnInterval    = 24 * time.Hour   // between two warnings that a certificate ends
+	retryInterval   = 10 * time.Second // between two attempts to let a key begin that could not
+	refusedInterval = time.Minute      // between two attempts with a schedule that was refused
+	tokenGrace      = time.Minute      // how long requests under way may use a token that is no longer configured
 )
 
 // A rollover is what a running server remembers of the change of its keys. changing is
 // held while anything of the configuration is changed; nothing of a request waits for it.
 type rollover struct {
-	refused fileMark  // of the schedule that was refused, so that it is told once
+	refused fileMark  // of the schedule that was refused
+	again   time.Time // when that is tried again
 	overdue error     // why the key whose turn it is does not sign; nil when it does
 	retry   time.Time // when that is tried again
 	warned  time.Time
@@ -59,7 +61,7 @@ func (s *system) turnKeys() {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	now := s.now()
-	s.takeSchedule()
+	s.takeSchedule(now)
 	if current, err := s.keys.set.Current(now); err == nil && current.ID != s.active {
 		s.letBegin(current, now)
 	} else if err == nil {
@@ -71,18 +73,30 @@ func (s *system) turnKeys() {
 	s.warnOfEnd(now)
 }
 
-// takeSchedule reads the schedule again when its file has changed.
-func (s *system) takeSchedule() {
+// takeSchedule reads the schedule again when its file has changed. One that was refused is
+// tried again after a minute: a token may have been away.
+func (s *system) takeSchedule(now time.Time) {
 	c := s.config
 	if c.Signing.Dir.V == "" {
 		return
 	}
 	mark := markOf(filepath.Join(c.path(c.Signing.Dir), keyFileName))
-	if mark == s.keys.mark || mark == s.rollover.refused {
+	if mark == s.keys.mark || mark == s.rollover.refused && now.Before(s.rollover.again) {
 		return
 	}
+	if err := s.readKeys(); err != nil {
+		s.rollover.refused, s.rollover.again = mark, now.Add(refusedInterval)
+		s.log.Error("the schedule of the signing keys was refused, everything stays as it was", "error", err)
+		return
+	}
+	s.log.Info("schedule of the signing keys read")
+	s.logSigner()
+}
+
+// readKeys reads and tries all keys again and puts them in force, all or none.
+func (s *system) readKeys() error {
 	p := &problems{file: keyFileName}
-	next := &system{config: c, now: s.now, log: s.log, keys: s.keys}
+	next := &system{config: s.config, now: s.now, log: s.log, keys: s.keys}
 	next.signer = next.loadSigner(p)
 	err := p.err()
 	if err == nil {
@@ -90,12 +104,8 @@ func (s *system) takeSchedule() {
 	}
 	if err != nil {
 		next.keys.close(s.keys)
-		s.rollover.refused = mark
-		s.log.Error("the schedule of the signing keys was refused, everything stays as it was", "error", err)
-		return
 	}
-	s.log.Info("schedule of the signing keys read")
-	s.logSigner()
+	return err
 }
 
 // letBegin lets a key sign whose turn has come. When it cannot, the one before it goes
@@ -117,18 +127,8 @@ func (s *system) letBegin(k *certs.ScheduledKey, now time.Time) {
 
 // begin proves a key once more, which was proven when it was read, and puts it in force.
 func (s *system) begin(k *certs.ScheduledKey, now time.Time) error {
-	if k.Signer == nil { // its token was away: everything is read again
-		p := &problems{file: keyFileName}
-		next := &system{config: s.config, now: s.now, log: s.log, keys: s.keys}
-		next.signer = next.loadSigner(p)
-		err := p.err()
-		if err == nil {
-			err = s.replaceSigner(next)
-		}
-		if err != nil {
-			next.keys.close(s.keys)
-		}
-		return err
+	if k.Signer == nil { // its token was away
+		return s.readKeys()
 	}
 	if err := k.Signer.Usable(now); err != nil {
 		return err

@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"sceau/internal/judge"
 	"sceau/internal/softhsm"
+	"sceau/saml"
 	"sceau/sts"
 	"sceau/wsc"
 )
@@ -48,7 +50,8 @@ func withToken(t *testing.T, algorithm string) (*softhsm.Device, func(dir, confi
 	}
 }
 
-// TestTokenSigns: the whole service with its key on a token, of each kind.
+// TestTokenSigns: the whole service with its key on a token, of each kind: our client, a
+// guard and xmlsec1 verify what it issues.
 func TestTokenSigns(t *testing.T) {
 	for _, algorithm := range []string{"rsa-2048", "rsa-3072", "p256", "p384"} {
 		t.Run(algorithm, func(t *testing.T) {
@@ -68,6 +71,11 @@ func TestTokenSigns(t *testing.T) {
 				t.Error(err)
 			}
 			metadataOf(t, v.url) // signed too
+			_, public := publicKey(t, v.signer.Public())
+			ids := []judge.ID{{Attribute: "AssertionID", Namespace: saml.NamespaceAssertion, Element: "Assertion"}}
+			if good := judge.VerifyXMLSec(t, public, ids, "//*[local-name()='Signature']", [][]byte{token.Assertion()}); !good[0] {
+				t.Error("xmlsec1 refuses the assertion")
+			}
 			if listed := keysRun(t, v.path, "list"); !strings.Contains(listed, "on a token: pkcs11:token=sts;") || !strings.Contains(listed, "signed a probe that verifies") {
 				t.Errorf("%s", listed)
 			}
