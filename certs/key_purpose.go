@@ -13,15 +13,13 @@ func documentSigning() []asn1.ObjectIdentifier {
 	return []asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 36}, {1, 3, 6, 1, 4, 1, 311, 10, 3, 12}}
 }
 
-// checkSigningPurpose refuses a certificate of our own that is not for what we sign. That is
-// signed data that parties rely on: the CA must have meant the key for signatures, and for
-// nobody else's business.
-func checkSigningPurpose(c *x509.Certificate) error {
+// MayIssue tells whether the certificate may sign assertions, data of others' that parties
+// rely on. Besides what NewSigner asks of everybody who signs for himself: it is no CA's,
+// signed with SHA-2, and its extended key usages, where there are any, admit documents.
+func (s *Signer) MayIssue() error {
+	c := s.certificate.x509
 	if c.IsCA { // its signatures make certificates (RFC 5280 section 4.2.1.9)
 		return refuse(WrongUsage, errors.New("the certificate of a CA signs certificates and nothing else"))
-	}
-	if c.KeyUsage != 0 && c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
-		return refuse(WrongUsage, errors.New("the certificate is not for signatures")) // section 4.2.1.3
 	}
 	if err := checkSignatureAlgorithm(c.SignatureAlgorithm); err != nil {
 		return err // relying parties would refuse it, or be deceived with another of the same digest

@@ -171,8 +171,8 @@ func TestKeySetOneCurrent(t *testing.T) {
 	})
 }
 
-// TestSigningPurpose: certificates that are not for assertions are refused at start.
-func TestSigningPurpose(t *testing.T) {
+// TestMayIssue: certificates that are not for assertions are refused for them.
+func TestMayIssue(t *testing.T) {
 	pki := testpki.Load()
 	issue := func(change func(*minipki.Template)) testpki.Leaf {
 		template := minipki.EHealth(minipki.Holder{Type: "CBE", Value: testpki.ServiceCBE, Name: "STS"})
@@ -198,7 +198,10 @@ func TestSigningPurpose(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			leaf := issue(tt.change)
 			s, err := certs.NewSigner(leaf.Key, [][]byte{leaf.DER}, testpki.Now())
-			if certs.ReasonOf(err) != tt.reason || (s == nil) != (err != nil) {
+			if err == nil {
+				err = s.MayIssue()
+			}
+			if certs.ReasonOf(err) != tt.reason {
 				t.Errorf("%v, want %v", err, tt.reason)
 			}
 		})

@@ -153,8 +153,8 @@ func NewSigner(key crypto.Signer, chain [][]byte, at time.Time) (*Signer, error)
 	if err := s.Usable(at); err != nil {
 		return nil, err
 	}
-	if err := checkSigningPurpose(s.certificate.x509); err != nil {
-		return nil, err
+	if usage := s.certificate.x509.KeyUsage; usage != 0 && usage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
+		return nil, refuse(WrongUsage, errors.New("the certificate is not for signatures"))
 	}
 	if err := CheckKey(key.Public(), 0); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package sts
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"sceau/attrs"
@@ -101,7 +102,11 @@ func (c *Config) check() error {
 	return errors.Join(errs...)
 }
 
-// NewTokenSigner returns the Signer of assertions: its KeyInfo holds the certificate.
+// NewTokenSigner returns the Signer of assertions: its KeyInfo holds the certificate, which
+// must be one that may issue them (certs.Signer.MayIssue).
 func NewTokenSigner(key *certs.Signer, method xmlsec.SignatureMethod) (*xmlsec.Signer, error) {
+	if err := key.MayIssue(); err != nil {
+		return nil, fmt.Errorf("signing certificate: %w", err)
+	}
 	return xmlsec.NewSigner(xmlsec.SignerConfig{Key: key, Method: method, KeyInfo: xmlsec.CertificateKeyInfo(key.Certificate().Raw())})
 }

@@ -177,10 +177,14 @@ func (s *system) open(k *keyring, id string, key certs.KeyConfig, compute engine
 		key.Engine = func(key crypto.Signer) (crypto.Signer, error) { return compute(key, &name) }
 	}
 	signer, err := certs.LoadSigner(key)
-	if err == nil {
-		k.engines[id] = name
+	if err != nil {
+		return nil, err
 	}
-	return signer, err
+	if err := signer.MayIssue(); err != nil {
+		return nil, fmt.Errorf("signing key %s: %w", k.places[id], err)
+	}
+	k.engines[id] = name
+	return signer, nil
 }
 
 // openToken opens a key on a token, or takes over what the keyring before it opened: a

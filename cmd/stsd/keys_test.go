@@ -87,12 +87,25 @@ func TestInstall(t *testing.T) {
 	if p.failed != nil {
 		t.Fatal(p.failed)
 	}
+	answer := filepath.Join(dir, "answer.pem")
+	put := func(der []byte) {
+		writeConfig(t, answer, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	}
+	server, err := root.Issue(minipki.TLSServer("sts.example"), request.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(server)
+	command := rootCommand()
+	command.SetArgs([]string{"keys", "install", "k", answer, "--config", config})
+	if err := command.Execute(); certs.ReasonOf(err) != certs.WrongUsage {
+		t.Errorf("a certificate of a TLS server: %v", err)
+	}
 	der, err := root.Issue(minipki.EHealth(minipki.Holder{Type: "CBE", Value: stsCBE, Name: "STS"}), request.PublicKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := filepath.Join(dir, "answer.pem")
-	writeConfig(t, answer, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	put(der)
 	keysRun(t, config, "install", "k", answer)
 	keysRun(t, config, "rollover", "k")
 	if listed := keysRun(t, config, "list"); !strings.Contains(listed, "k: current") || !strings.Contains(listed, "signed a probe that verifies") {
