@@ -130,7 +130,9 @@
 //
 // [LoadSigner] and [NewSigner] give a [Signer]: key and certificate belong
 // together, the certificate is valid, the key is strong, and a probe that it
-// signed was verified.
+// signed was verified. A [KeySet] is several of them by schedule: next, current and
+// retired, of which one is current at every moment. The package certs/pkcs11 opens keys on
+// tokens. [Signer.MayIssue] is asked of those that sign assertions.
 //
 // # Errors
 //

@@ -18,7 +18,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// KeyConfig says where a signing key lies. Exactly one of Key and PKCS12 is said.
+// KeyConfig says where a signing key lies. Exactly one of Key, PKCS12 and Open is said.
 type KeyConfig struct {
 	// Key is a PEM file with the private key: PKCS #8, PKCS #1 or SEC 1, not
 	// encrypted. Certificate is a PEM or DER file with the certificate and, after
@@ -30,6 +30,11 @@ type KeyConfig struct {
 	// passphrase; a line end at the end of it does not count. Empty is no passphrase.
 	PKCS12         string
 	PassphraseFile string
+
+	// Open opens a key that lies elsewhere, on a token, for the public key of the first
+	// certificate in the file Certificate, which is strong by then. What it gives is that
+	// certificate's key or nothing.
+	Open func(crypto.PublicKey) (crypto.Signer, error)
 
 	// Engine makes the key that signs of the key that was read, which is strong by then;
 	// nil signs in Go. See certs/openssl.
@@ -53,16 +58,18 @@ var _ crypto.Signer = (*Signer)(nil)
 
 // LoadSigner reads a key and its certificate from files.
 func LoadSigner(c KeyConfig) (*Signer, error) {
-	if (c.Key == "") == (c.PKCS12 == "") {
-		return nil, refuse(Malformed, errors.New("signing key: either a key file or a PKCS #12 file"))
-	}
 	var key crypto.Signer
 	var ders [][]byte
 	var err error
-	if c.PKCS12 != "" {
-		key, ders, err = loadPKCS12(c.PKCS12, c.PassphraseFile)
-	} else {
+	switch {
+	case c.Key != "" && c.PKCS12 == "" && c.Open == nil:
 		key, ders, err = loadPEM(c.Key, c.Certificate)
+	case c.Key == "" && c.PKCS12 != "" && c.Open == nil:
+		key, ders, err = loadPKCS12(c.PKCS12, c.PassphraseFile)
+	case c.Key == "" && c.PKCS12 == "" && c.Open != nil:
+		key, ders, err = loadElsewhere(c.Open, c.Certificate)
+	default:
+		return nil, refuse(Malformed, errors.New("signing key: a key file, a PKCS #12 file, or a key on a token"))
 	}
 	if err == nil && c.Engine != nil {
 		key, err = inEngine(c.Engine, key)
@@ -87,6 +94,33 @@ func inEngine(engine func(crypto.Signer) (crypto.Signer, error), key crypto.Sign
 		return nil, refuse(Unavailable, err)
 	}
 	return key, nil
+}
+
+// loadElsewhere reads the certificates and opens the key of the first.
+func loadElsewhere(open func(crypto.PublicKey) (crypto.Signer, error), certificateFile string) (crypto.Signer, [][]byte, error) {
+	if certificateFile == "" {
+		return nil, nil, refuse(Malformed, errors.New("a key on a token wants its certificate in a file"))
+	}
+	content, err := readSmallFile(certificateFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	ders, err := splitCertificates(content)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, err := ParseCertificate(ders[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := CheckKey(own.PublicKey(), 0); err != nil {
+		return nil, nil, err
+	}
+	key, err := open(own.PublicKey())
+	if err != nil {
+		return nil, nil, refuse(Unavailable, err)
+	}
+	return key, ders, nil
 }
 
 // NewSigner makes a Signer of a key that the caller has, and certificates in DER:
@@ -125,7 +159,7 @@ func NewSigner(key crypto.Signer, chain [][]byte, at time.Time) (*Signer, error)
 	if err := CheckKey(key.Public(), 0); err != nil {
 		return nil, err
 	}
-	if err := s.probe(); err != nil {
+	if err := s.Probe(); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -148,9 +182,10 @@ func (s *Signer) sortChain() {
 	}
 }
 
-// probe signs and verifies: a key that does not fit, or a module that fails, is
-// found before anything is issued with it.
-func (s *Signer) probe() error {
+// Probe signs and verifies: a key that does not fit, or a module that fails, is
+// found before anything is issued with it. NewSigner does so; whoever lets a key begin
+// long after that does it again.
+func (s *Signer) Probe() error {
 	digest := sha256.Sum256([]byte("sceau: probe of a signing key"))
 	signature, err := s.key.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
@@ -179,9 +214,14 @@ func (s *Signer) Chain() []*Certificate { return s.chain }
 // Public gives the public key.
 func (s *Signer) Public() crypto.PublicKey { return s.key.Public() }
 
-// Sign signs a digest. An ECDSA signature is in ASN.1, as crypto.Signer says.
+// Sign signs a digest. An ECDSA signature is in ASN.1, as crypto.Signer says. A key that
+// fails, as one on a token does that has gone, is Unavailable.
 func (s *Signer) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	return s.key.Sign(random, digest, opts)
+	signature, err := s.key.Sign(random, digest, opts)
+	if err != nil {
+		return nil, refuse(Unavailable, err)
+	}
+	return signature, nil
 }
 
 // Usable tells whether the certificate is valid at a moment: nothing is to be

@@ -157,3 +157,60 @@ func (k brokenKey) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]b
 	other := sha256.Sum256(digest)
 	return k.Signer.Sign(r, other[:], opts)
 }
+
+// leavingKey signs until it is gone.
+type leavingKey struct {
+	crypto.Signer
+	gone error
+}
+
+func (k *leavingKey) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if k.gone != nil {
+		return nil, k.gone
+	}
+	return k.Signer.Sign(r, digest, opts)
+}
+
+// TestLoadSignerElsewhere: the key is opened for the certificate's public key, and what is
+// opened must be that key.
+func TestLoadSignerElsewhere(t *testing.T) {
+	pki, dir := testpki.Load(), t.TempDir()
+	path := filepath.Join(dir, "sts.pem")
+	if err := os.WriteFile(path, append(pki.STS.CertificatePEM(), minipki.CertificatePEM(pki.EHealthCA.DER())...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opens := func(key crypto.Signer, err error) func(crypto.PublicKey) (crypto.Signer, error) {
+		return func(public crypto.PublicKey) (crypto.Signer, error) {
+			if !pki.STS.Key.Public().(*rsa.PublicKey).Equal(public) {
+				t.Error("opened for another public key")
+			}
+			return key, err
+		}
+	}
+	tests := []struct {
+		name   string
+		config certs.KeyConfig
+		reason certs.Reason
+	}{
+		{"its key", certs.KeyConfig{Open: opens(pki.STS.Key, nil), Certificate: path}, 0},
+		{"another key", certs.KeyConfig{Open: opens(pki.STSP256.Key, nil), Certificate: path}, certs.Mismatch},
+		{"a key that signs something else", certs.KeyConfig{Open: opens(brokenKey{pki.STS.Key}, nil), Certificate: path}, certs.Mismatch},
+		{"none", certs.KeyConfig{Open: opens(nil, nil), Certificate: path}, certs.Malformed},
+		{"the token is away", certs.KeyConfig{Open: opens(nil, io.ErrClosedPipe), Certificate: path}, certs.Unavailable},
+		{"no certificate", certs.KeyConfig{Open: opens(pki.STS.Key, nil)}, certs.Malformed},
+		{"no such file", certs.KeyConfig{Open: opens(pki.STS.Key, nil), Certificate: path + "x"}, certs.Unavailable},
+		{"a file too", certs.KeyConfig{Open: opens(pki.STS.Key, nil), Key: path, Certificate: path}, certs.Malformed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.config.At = testpki.Now()
+			s, err := certs.LoadSigner(tt.config)
+			if certs.ReasonOf(err) != tt.reason || (s == nil) != (err != nil) {
+				t.Errorf("%v, want %v", err, tt.reason)
+			}
+			if err == nil && len(s.Chain()) != 1 {
+				t.Errorf("chain of %d", len(s.Chain()))
+			}
+		})
+	}
+}

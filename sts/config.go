@@ -3,6 +3,7 @@ package sts
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"sceau/attrs"
@@ -41,8 +42,9 @@ type Config struct {
 
 	// Signer signs assertions with SignerCertificate's key; NewTokenSigner makes it.
 	Signer *xmlsec.Signer
-	// SignerNotAfter is when the certificate of the signer ends.
-	SignerNotAfter time.Time
+	// SignerNotBefore and SignerNotAfter are when the certificate of the signer begins and
+	// ends; outside nothing is issued. NotBefore may be zero.
+	SignerNotBefore, SignerNotAfter time.Time
 	// Issuer of assertions; empty means IssuerName.
 	Issuer string
 	// ClientNames are values of the Issuer of a self-issued assertion that are
@@ -100,7 +102,11 @@ func (c *Config) check() error {
 	return errors.Join(errs...)
 }
 
-// NewTokenSigner returns the Signer of assertions: its KeyInfo holds the certificate.
+// NewTokenSigner returns the Signer of assertions: its KeyInfo holds the certificate, which
+// must be one that may issue them (certs.Signer.MayIssue).
 func NewTokenSigner(key *certs.Signer, method xmlsec.SignatureMethod) (*xmlsec.Signer, error) {
+	if err := key.MayIssue(); err != nil {
+		return nil, fmt.Errorf("signing certificate: %w", err)
+	}
 	return xmlsec.NewSigner(xmlsec.SignerConfig{Key: key, Method: method, KeyInfo: xmlsec.CertificateKeyInfo(key.Certificate().Raw())})
 }

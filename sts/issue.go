@@ -26,6 +26,9 @@ func (r *road) issue(ctx context.Context, c *Certified, dst []byte) ([]byte, err
 	if !r.SignerNotAfter.After(r.now) {
 		return dst, refuse(IssuanceFailed, "the certificate of the signer has ended")
 	}
+	if r.now.Before(r.SignerNotBefore) {
+		return dst, refuse(IssuanceFailed, "the certificate of the signer has not begun")
+	}
 	if err := ctx.Err(); err != nil {
 		return dst, refuseFor(IssuanceFailed, err)
 	}

@@ -132,6 +132,7 @@ func TestCodes(t *testing.T) {
 			f.Source.Fail.Store(&down)
 		}},
 		{name: "signer's certificate ended", code: sts.IssuanceFailed, stage: "issue", message: query(session), config: func(_ *ststest.Fixture, c *sts.Config) { c.SignerNotAfter = testpki.Now() }},
+		{name: "signer's certificate not begun", code: sts.IssuanceFailed, stage: "issue", message: query(session), config: func(_ *ststest.Fixture, c *sts.Config) { c.SignerNotBefore = testpki.Now().Add(1) }},
 	} {
 		tested[c.code] = true
 		t.Run(c.name, func(t *testing.T) {

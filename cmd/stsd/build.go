@@ -46,15 +46,20 @@ type system struct {
 	rules      policy.PDP
 	durability audit.Durability
 
-	engine    string                  // what signs, in words
+	engine    string                  // what computes signatures, in words
+	keys      *keyring                // all signing keys
+	active    string                  // the id of the one that signs
 	tls       map[string]*tlsSettings // by address, of the listeners that speak TLS
 	handshake *handshakes
 
 	secure map[string]*tlsListener // by address: the TLS listeners, once they listen
 	bound  map[string]net.Listener // by address: listeners bound before serve, for the demonstration
 
-	mu       sync.RWMutex // guards config and signer once the system runs
-	document metadataDocument
+	changing  sync.Mutex   // held by what changes the system while it runs
+	rollover  rollover     // guarded by changing; overdue also by mu
+	mu        sync.RWMutex // guards config, signer, keys, active and published once the system runs
+	published *publication
+	document  metadataDocument
 }
 
 // build makes the system of a configuration. Everything that is wrong goes to p; the
@@ -117,6 +122,7 @@ func (s *system) close() {
 	if s.verifier != nil {
 		s.verifier.Close()
 	}
+	s.closeKeys()
 	if s.journal != nil {
 		s.overload.close()
 		if err := s.journal.Close(); err != nil {
@@ -329,7 +335,7 @@ func (s *system) assemble(p *problems) {
 	s.replay = soap.NewMemoryReplay(s.config.Messages.ReplayCapacity.or(1_000_000))
 	s.handshake = newHandshakes(s.log, s.now)
 	s.collectors()
-	settings, err := s.settings(s.rules)
+	settings, err := s.settings(s.rules, s.signer)
 	if err == nil {
 		err = s.restoreReplay(settings.Security.Timestamp)
 	}
@@ -338,7 +344,9 @@ func (s *system) assemble(p *problems) {
 	}
 	if err != nil {
 		p.add(0, "%v", err)
+		return
 	}
+	s.publish(s.now())
 }
 
 // restoreReplay fills the replay state with the messages that the audit trail says were
@@ -367,7 +375,7 @@ func (s *system) restoreReplay(t soap.TimestampPolicy) error {
 }
 
 // settings turns the configuration into that of the service.
-func (s *system) settings(rules policy.PDP) (sts.Config, error) {
+func (s *system) settings(rules policy.PDP, signer *certs.Signer) (sts.Config, error) {
 	c := s.config
 	config := sts.DefaultConfig()
 	config.SOAP.Limits.Bytes = c.Messages.MaxBytes.or(256 << 10)
@@ -397,9 +405,9 @@ func (s *system) settings(rules policy.PDP) (sts.Config, error) {
 	config.Certificates, config.Catalogue, config.Attributes = s.verifier, attrs.EHealth(), s.resolver
 	config.Policy, config.Journal, config.Now = rules, s.journal, s.now
 	var err error
-	if config.Signer, err = sts.NewTokenSigner(s.signer, 0); err != nil {
+	if config.Signer, err = sts.NewTokenSigner(signer, 0); err != nil {
 		return sts.Config{}, err
 	}
-	config.SignerNotAfter = s.signer.Certificate().NotAfter()
+	config.SignerNotBefore, config.SignerNotAfter = signer.Certificate().NotBefore(), signer.Certificate().NotAfter()
 	return config, nil
 }

@@ -64,6 +64,17 @@ type fileConfig struct {
 		PassphraseFile value[string] `yaml:"passphrase-file"`
 		Engine         value[string] `yaml:"engine"`
 		Library        value[string] `yaml:"library"`
+
+		Dir          value[string]   `yaml:"dir"`
+		PublishAhead value[duration] `yaml:"publish-ahead"`
+		PublishAfter value[duration] `yaml:"publish-after"`
+		WarnBefore   value[duration] `yaml:"warn-before"`
+		Token        struct {
+			Sessions       value[int]      `yaml:"sessions"`
+			Waiting        value[int]      `yaml:"waiting"`
+			Timeout        value[duration] `yaml:"timeout"`
+			HealthInterval value[duration] `yaml:"health-interval"`
+		} `yaml:"token"`
 	} `yaml:"signing"`
 	Trust struct {
 		Authorities []authorityConfig `yaml:"authorities"`

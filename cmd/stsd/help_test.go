@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"log/slog"
 	"net"
+	"os"
 	"testing"
 )
 
@@ -61,5 +62,12 @@ func serveFile(t *testing.T, path string) (*system, string) {
 		ended <- nil
 		t.Fatal(err)
 		return nil, ""
+	}
+}
+
+func writeConfig(t *testing.T, path, config string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

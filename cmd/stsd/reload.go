@@ -10,22 +10,29 @@ import (
 
 // reload reads the configuration again and changes what can be changed while running:
 // trust, CRLs, signing key, policy, message rules, certificates of listeners. What is wrong leaves all as it was.
-func (s *system) reload(path string) error {
+func (s *system) reload(path string) (err error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	p := &problems{file: path}
 	c := readConfig(path, p)
 	if len(p.list) > 0 {
 		return p.err()
 	}
-	next := &system{config: c, now: s.now, log: s.log, verifier: s.verifier, resolver: s.resolver, journal: s.journal, replay: s.replay}
+	next := &system{config: c, now: s.now, log: s.log, verifier: s.verifier, resolver: s.resolver, journal: s.journal, replay: s.replay, keys: s.keys}
 	trust := next.trust(p)
 	next.signer = next.loadSigner(p)
+	defer func() {
+		if err != nil {
+			next.keys.close(s.keys)
+		}
+	}()
 	rules := next.loadRules(p)
 	next.checkListeners(p)
 	next.checkNumbers(p)
 	if len(p.list) > 0 {
 		return p.err()
 	}
-	settings, err := next.settings(rules)
+	settings, err := next.settings(rules, next.signer)
 	if err != nil {
 		return err
 	}
@@ -48,8 +55,10 @@ func (s *system) reload(path string) error {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.config, s.signer, s.engine = c, next.signer, next.engine
+	s.config, s.rules = c, rules
+	s.rollover = rollover{warned: s.rollover.warned}
+	s.mu.Unlock()
+	s.takeSigner(next)
 	s.logSigner()
 	return nil
 }
@@ -101,7 +110,7 @@ func (s *system) ready(ctx context.Context) error {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if err := s.signer.Usable(s.now()); err != nil {
+	if err := s.signerReady(); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

@@ -16,11 +16,13 @@ import (
 
 	"sceau/audit"
 	"sceau/certs/openssl"
+	"sceau/certs/pkcs11"
+	"sceau/internal/softhsm"
 )
 
 // TestMain lets scripts run the real main under the name stsd.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"stsd": main})
+	testscript.Main(softhsm.M{M: m}, map[string]func(){"stsd": main})
 }
 
 func TestScripts(t *testing.T) {
@@ -39,8 +41,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition says what [openssl] means in a script: a program that was built with it.
+// condition says what [openssl] and [pkcs11] mean in a script: a program that was built
+// with them.
 func condition(name string) (bool, error) {
+	if name == "pkcs11" {
+		return pkcs11.Built(), nil
+	}
 	if name != engineOpenSSL {
 		return false, fmt.Errorf("no condition %q", name)
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"sceau/audit"
-	"sceau/certs"
 	"sceau/saml/saml2"
 	"sceau/soap"
 	"sceau/soap/soaphttp"
@@ -31,6 +30,8 @@ const (
 	pathQuery    = "/IAM/Saml11TokenService/v1"
 	pathLegacy   = "/IAM/Saml11TokenService/Legacy/v1"
 	pathMetadata = "/metadata"
+
+	certificates = "/certificates" // behind either path: what assertions verify with
 )
 
 func serveCommand() *cobra.Command {
@@ -40,7 +41,8 @@ func serveCommand() *cobra.Command {
 		Short: "Run the service until it is told to stop",
 		Long: `Run the service until SIGINT or SIGTERM; answers under way are then finished.
 SIGHUP reads the configuration again: trust, CRLs, signing key, policy and message
-rules change without a lost request. What is wrong in it leaves everything as it was.`,
+rules change without a lost request. Signing keys change by their schedule (stsd
+keys), by themselves. What is wrong in it leaves everything as it was.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
@@ -126,7 +128,9 @@ func (s *system) soapServer() (*soaphttp.Server, error) {
 			{Path: pathLegacy, Service: answer, WSDL: description},
 		},
 		Documents: []soaphttp.Document{{Path: pathMetadata, ContentType: "application/samlmetadata+xml",
-			Body: func() ([]byte, error) { return s.metadata(base) }}},
+			Body: func() ([]byte, error) { return s.metadata(base) }},
+			{Path: pathQuery + certificates, ContentType: "application/x-pem-file", MaxAge: certificatesLife, Body: s.certificates},
+			{Path: pathLegacy + certificates, ContentType: "application/x-pem-file", MaxAge: certificatesLife, Body: s.certificates}},
 		MaxBody:       s.config.Messages.MaxBytes.or(256 << 10),
 		ReadTimeout:   time.Duration(l.ReadTimeout.or(duration(10 * time.Second))),
 		WriteTimeout:  time.Duration(l.WriteTimeout.or(duration(10 * time.Second))),
@@ -159,36 +163,40 @@ func (s *system) record(event *audit.Event) {
 // A metadataDocument is kept for a while: making one costs a private-key operation,
 // and anybody may ask for it.
 type metadataDocument struct {
-	mu     sync.Mutex
-	signer *certs.Signer
-	made   time.Time
-	body   []byte
+	mu   sync.Mutex
+	of   *publication
+	made time.Time
+	body []byte
 }
 
 // metadataLife is how long one document is given out; it says itself that it is good
 // for a day.
 const metadataLife = time.Hour
 
+// certificatesLife is how long a copy of the certificates may be used before it is asked
+// for again.
+const certificatesLife = time.Hour
+
 // metadata describes the service as a SAML attribute authority.
 func (s *system) metadata(base string) ([]byte, error) {
 	s.mu.RLock()
-	signer, entity := s.signer, s.config.Issuer.or(sts.IssuerName)
+	published, entity := s.published, s.config.Issuer.or(sts.IssuerName)
 	s.mu.RUnlock()
 	now := s.now()
 	d := &s.document
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.signer == signer && now.Sub(d.made) < metadataLife {
+	if d.of == published && now.Sub(d.made) < metadataLife {
 		return d.body, nil
 	}
 	body, err := saml2.Metadata(saml2.Config{
 		EntityID: entity, Locations: []string{base + pathQuery},
-		Signer: signer, Certificate: signer.Certificate().Raw(), Now: now,
+		Signer: published.signer, Certificate: published.signer.Certificate().Raw(), MoreCertificates: published.others, Now: now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.signer, d.made, d.body = signer, now, body
+	d.of, d.made, d.body = published, now, body
 	return body, nil
 }
 
@@ -233,6 +241,11 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 		go func() { failed <- admin.serve() }()
 	}
 	s.logSigner()
+	watching, stopWatching := context.WithCancel(ctx)
+	var keys sync.WaitGroup
+	keys.Go(func() { s.watchKeys(watching) })
+	defer keys.Wait()
+	defer stopWatching()
 	s.log.Info("listening", "addresses", addresses)
 	if started != nil {
 		started(addresses)

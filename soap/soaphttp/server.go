@@ -3,6 +3,8 @@ package soaphttp
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"net/netip"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +51,9 @@ type Document struct {
 	ContentType string
 	// Body makes the document, or an error for 503.
 	Body func() ([]byte, error)
+	// MaxAge is how long a copy may be used before it is asked for again; the document then
+	// bears an ETag, and whoever has it gets 304. Zero: nothing is said.
+	MaxAge time.Duration
 }
 
 // Config bounds a Server. A zero limit is replaced as each field says.
@@ -287,9 +293,28 @@ func (s *Server) document(ctx *fasthttp.RequestCtx) {
 			ctx.SetStatusCode(http.StatusServiceUnavailable)
 			return
 		}
+		if d.MaxAge > 0 && notModified(ctx, d.MaxAge, body) {
+			ctx.SetStatusCode(http.StatusNotModified)
+			return
+		}
 		ctx.SetContentType(d.ContentType)
 		ctx.SetBody(body)
 	}
+}
+
+// notModified says how long a document may be kept and under which tag, and tells whether
+// the client has it (RFC 9110 section 13.1.2).
+func notModified(ctx *fasthttp.RequestCtx, maxAge time.Duration, body []byte) bool {
+	sum := sha256.Sum256(body)
+	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	ctx.Response.Header.Set("ETag", tag)
+	ctx.Response.Header.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(maxAge.Seconds())))
+	for one := range strings.SplitSeq(string(ctx.Request.Header.Peek("If-None-Match")), ",") {
+		if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Server) post(ctx *fasthttp.RequestCtx, endpoint *Endpoint) {

@@ -259,6 +259,34 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// TestDocumentKept: who has a document is told so, and who has another gets it.
+func TestDocumentKept(t *testing.T) {
+	var body atomic.Pointer[string]
+	set := func(text string) { body.Store(&text) }
+	set("one")
+	r := start(t, echo, func(c *soaphttp.Config) {
+		c.Documents = []soaphttp.Document{{Path: "/certificates", ContentType: "application/x-pem-file", MaxAge: time.Hour,
+			Body: func() ([]byte, error) { return []byte(*body.Load()), nil }}}
+	})
+	get := func(tag string) answer {
+		return r.ask(t, "GET /certificates HTTP/1.1\r\nHost: x\r\nIf-None-Match: "+tag+"\r\n\r\n", 1)[0]
+	}
+	first := get(`"none"`)
+	tag := first.Header.Get("ETag")
+	if first.StatusCode != 200 || first.body != "one" || tag == "" || first.Header.Get("Cache-Control") != "public, max-age=3600" {
+		t.Fatalf("%d %q %v", first.StatusCode, first.body, first.Header)
+	}
+	for _, have := range []string{tag, `"x", W/` + tag, "*"} {
+		if got := get(have); got.StatusCode != 304 || got.body != "" || got.Header.Get("ETag") != tag {
+			t.Errorf("%s: %d %q %v", have, got.StatusCode, got.body, got.Header)
+		}
+	}
+	set("two")
+	if got := get(tag); got.StatusCode != 200 || got.body != "two" || got.Header.Get("ETag") == tag {
+		t.Errorf("changed: %d %q %v", got.StatusCode, got.body, got.Header)
+	}
+}
+
 // TestExpectContinue: .NET waits for it before it sends a body.
 func TestExpectContinue(t *testing.T) {
 	r := start(t, echo, nil)
