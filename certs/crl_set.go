@@ -43,13 +43,19 @@ func (p *partition) scope() *crlScope {
 }
 
 // with gives the set with one more list, or says why it may not follow what is
-// there (K3). A delta that the complete list has outrun changes nothing.
-func (s *crlSet) with(l *revocationList) (*crlSet, error) {
+// there (K3). A delta that the complete list has outrun changes nothing. Lists that are
+// disowned count for nothing any more, not for their number either.
+func (s *crlSet) with(l *revocationList, disowned func(old *revocationList) bool) (*crlSet, error) {
 	var next partition
 	if s != nil && s.partitions[l.scope.raw] != nil {
 		next = *s.partitions[l.scope.raw]
 	} else if s != nil && len(s.all) >= maxPartitions {
 		return nil, refuse(TooLarge, errors.New("CRL: too many scopes"))
+	}
+	for _, old := range [...]**revocationList{&next.complete, &next.delta, &next.ahead} {
+		if *old != nil && disowned(*old) {
+			*old = nil
+		}
 	}
 	if l.base == nil {
 		if next.complete != nil {
@@ -116,16 +122,19 @@ func (s *crlSet) replace(scope string, p *partition) *crlSet {
 	return next
 }
 
-// holds tells whether a list of a digest is in the set.
-func (s *crlSet) holds(digest [32]byte) bool {
-	return s != nil && slices.ContainsFunc(s.all, func(p *partition) bool {
+// find gives the list of a digest, or nil.
+func (s *crlSet) find(digest [32]byte) *revocationList {
+	if s == nil {
+		return nil
+	}
+	for _, p := range s.all {
 		for _, l := range [...]*revocationList{p.complete, p.delta, p.ahead} {
 			if l != nil && l.digest == digest {
-				return true
+				return l
 			}
 		}
-		return false
-	})
+	}
+	return nil
 }
 
 // crlVerdict is what the lists of an issuer say of one certificate at a moment.
