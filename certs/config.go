@@ -32,7 +32,8 @@ type Config struct {
 	OCSP     OCSPConfig // bounds; who is asked is said of each Authority
 
 	// CacheEntries is how many parsed certificates, and how many verified
-	// certificates, are kept; zero is 10 000 of each.
+	// certificates, are kept; zero is 10 000 of each. A parsed certificate of more
+	// than 2 KB, or of many extensions, counts for several.
 	CacheEntries int64
 
 	// Now is the clock of the background: when a CRL is fetched, and whether one is

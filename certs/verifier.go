@@ -48,10 +48,10 @@ func newVerifier(c Config, background bool) (*Verifier, error) {
 		return nil, err
 	}
 	var err error
-	if v.certificates, err = newDigestCache(c.CacheEntries, certificateKey); err != nil {
+	if v.certificates, err = newDigestCache(c.CacheEntries, certificateKey, certificateWeight); err != nil {
 		return nil, err
 	}
-	if v.identities, err = newDigestCache(c.CacheEntries, func(known *verified) uint64 { return identityKey(known.role, known.leaf) }); err != nil {
+	if v.identities, err = newDigestCache(c.CacheEntries, func(known *verified) uint64 { return identityKey(known.role, known.leaf) }, func(*verified) int64 { return 1 }); err != nil {
 		v.certificates.close()
 		return nil, err
 	}
@@ -266,7 +266,8 @@ func (v *Verifier) Identify(role Role, leaf *Certificate, intermediates []*Certi
 
 func digestKey(digest *[32]byte) uint64 { return binary.BigEndian.Uint64(digest[:8]) }
 
-func certificateKey(c *Certificate) uint64 { return digestKey(&c.fingerprint) }
+func certificateKey(c *Certificate) uint64   { return digestKey(&c.fingerprint) }
+func certificateWeight(c *Certificate) int64 { return c.weight }
 
 // identityKey selects a place in the cache; what is found there is compared in full.
 func identityKey(role Role, leaf *Certificate) uint64 {
