@@ -1,6 +1,7 @@
 package certs_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"testing"
 	"time"
@@ -235,5 +236,32 @@ func TestK2DelegatedSigner(t *testing.T) {
 				t.Errorf("after a reload that no longer names the signer: %v", got)
 			}
 		})
+	}
+}
+
+// TestZ8ScopeThatSwells: whoever stands between us and a distribution point would fill the
+// memory with one list that nobody signed: each name of its scope, of two octets, takes
+// sixteen and more, and there is room for thirty million.
+func TestZ8ScopeThatSwells(t *testing.T) {
+	pki := testpki.Load()
+	scope := func(n int) []byte {
+		var b cryptobyte.Builder
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
+				b.AddASN1(asn1.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
+					b.AddBytes(bytes.Repeat([]byte("\x86\x00"), n))
+				})
+			})
+		})
+		c := numbered(5, 0)
+		c.Key, c.OmitAuthorityKeyID = pki.BobEID.Key, true
+		c.Extra = append(c.Extra, extension(true, string(b.BytesOrPanic()), 2, 5, 29, 28))
+		return sign(t, pki.CitizenCA, c)
+	}
+	v := open(t, anchored(pki.CitizenCA, certs.Revocation{}))
+	for n, want := range map[int]certs.Reason{100: certs.WrongSigner, 100_000: certs.TooLarge} {
+		if got := v.ReportCRL(scope(n), testpki.Now()); certs.ReasonOf(got.Err) != want {
+			t.Errorf("%d names: %v, want %v", n, got.Err, want)
+		}
 	}
 }
