@@ -33,6 +33,15 @@ func deltaOn(base int64, c minipki.CRL) minipki.CRL {
 	return c
 }
 
+// twice lists each entry once more, for another reason.
+func twice(c minipki.CRL, reason int) minipki.CRL {
+	for _, r := range c.Revoked[:len(c.Revoked):len(c.Revoked)] {
+		r.Reason = reason
+		c.Revoked = append(c.Revoked, r)
+	}
+	return c
+}
+
 // late lets a CRL have ended before testpki.Now.
 func late(c minipki.CRL) minipki.CRL {
 	c.ThisUpdate = c.ThisUpdate.Add(-48 * time.Hour)
@@ -73,6 +82,12 @@ func TestK2DeltaCRL(t *testing.T) {
 		{"revokes, late", []minipki.CRL{numbered(5, 0), late(deltaOn(5, numbered(6, keyCompromise, eid)))}, revoked},
 		{"keeps a late base fresh", []minipki.CRL{late(numbered(5, 0)), deltaOn(5, numbered(6, 0))}, ok},
 		{"does not keep a late base fresh that is not its own", []minipki.CRL{late(numbered(5, 0)), deltaOn(6, numbered(7, 0))}, unknown},
+		{"lifts one of two entries", []minipki.CRL{twice(numbered(5, keyCompromise, eid), certificateHold), deltaOn(5, numbered(6, removeFromCRL, eid))}, revoked},
+		{"lifts the other of two entries", []minipki.CRL{twice(numbered(5, certificateHold, eid), keyCompromise), deltaOn(5, numbered(6, removeFromCRL, eid))}, revoked},
+		{"lifts and revokes", []minipki.CRL{numbered(5, certificateHold, eid), deltaOn(5, twice(numbered(6, removeFromCRL, eid), keyCompromise))}, revoked},
+		{"revokes and lifts", []minipki.CRL{numbered(5, certificateHold, eid), deltaOn(5, twice(numbered(6, keyCompromise, eid), removeFromCRL))}, revoked},
+		{"on a later base, after one on a later base that revoked", []minipki.CRL{numbered(5, 0), deltaOn(6, numbered(7, keyCompromise, eid)), deltaOn(8, numbered(9, 0))}, revoked},
+		{"on a later base, after one on a later base that revoked, whose base then comes", []minipki.CRL{numbered(5, 0), deltaOn(6, numbered(7, certificateHold, eid)), deltaOn(8, numbered(9, 0)), numbered(8, 0)}, ok},
 		{"outrun by the complete list", []minipki.CRL{deltaOn(5, numbered(6, certificateHold, eid)), numbered(7, 0)}, ok},
 		{"older than the complete list", []minipki.CRL{numbered(7, 0), deltaOn(5, numbered(6, certificateHold, eid))}, ok},
 		{"on a later base, after one that revoked", []minipki.CRL{numbered(5, 0), deltaOn(5, numbered(6, keyCompromise, eid)), deltaOn(8, numbered(9, 0))}, revoked},
