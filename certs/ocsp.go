@@ -31,7 +31,8 @@ import (
 //
 // An answer is late when its nextUpdate was more than OCSPConfig.Skew ago. What
 // is "good" or "unknown" and signed by a delegated responder whose certificate
-// the authority's CRL policy would refuse now counts as none; "revoked" stays.
+// the authority's CRL policy would refuse now, or with nocheck (RFC 6960 section
+// 4.2.2.2.1) a CRL lists, counts as none; "revoked" stays.
 //
 // It is joined with what the CRLs say (the table of the package comment):
 //

@@ -241,7 +241,7 @@ func (p *ocspPolicy) read(e *ocspEntry, at time.Time) OCSPState {
 	}
 	a := e.answer.Load()
 	state := a.state(at, p.skew)
-	if state != OCSPMissing && state != OCSPRevoked && a.recheck && !p.clears(a.delegate, at) {
+	if state != OCSPMissing && state != OCSPRevoked && a.delegate != nil && !p.clears(a.delegate, a.noCheck, at) {
 		return OCSPMissing
 	}
 	return state

@@ -522,16 +522,23 @@ func TestOCSPReload(t *testing.T) {
 	})
 }
 
-// TestOCSPDelegateRevoked: a delegated responder without nocheck whose certificate
-// the CRL lists later loses its say at once; what it called revoked stays revoked.
+// TestOCSPDelegateRevoked: a delegated responder whose certificate the CRL lists later
+// loses its say at once, with nocheck too; what it called revoked stays revoked.
 func TestOCSPDelegateRevoked(t *testing.T) {
+	t.Run("without nocheck", func(t *testing.T) { testOCSPDelegateRevoked(t, false) })
+	t.Run("with nocheck", func(t *testing.T) { testOCSPDelegateRevoked(t, true) })
+}
+
+func testOCSPDelegateRevoked(t *testing.T, noCheck bool) {
 	pki := testpki.Load()
 	for status, after := range map[int]certs.Reason{minipki.OCSPGood: certs.RevocationUnknown, minipki.OCSPRevoked: certs.Revoked} {
 		synctest.Test(t, func(t *testing.T) {
 			now := since()
 			key := pki.OtherKeyP256()
 			template := minipki.OCSPResponder(minipki.DN("CN", "TEST responder"))
-			template.Extra = nil
+			if !noCheck {
+				template.Extra = nil
+			}
 			delegate := issue(t, pki.CitizenCA, template, key.Public())
 			network := newResponder(t, func(q inquiry) ([]byte, error) {
 				o := statement(q, now(), status)
