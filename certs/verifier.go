@@ -116,6 +116,9 @@ func (v *Verifier) install(c Config) error {
 		v.stop()
 		v.done.Wait()
 	}
+	for _, slot := range slots {
+		slot.keep(next.hasSource)
+	}
 	v.slots, v.config, v.files, v.cache = slots, c, files, cache
 	v.trust.Store(next)
 	v.epoch.Add(1)
