@@ -58,7 +58,7 @@ func (l *crlLoader) record(owners []*authority, source string, err error) {
 func (l *crlLoader) take(list *signedList, named []*authority, source string) ([]*authority, error) {
 	var owners []*authority
 	var proven *revocationList
-	var first error
+	var first, refused error // of those that do not own it, and of those that do
 	now, skew := l.config.Now(), l.config.CRL.Skew
 	for _, a := range named {
 		if held := a.slot.current().find(list.digest); held != nil && a.vouches(held, now, skew) == nil {
@@ -78,8 +78,8 @@ func (l *crlLoader) take(list *signedList, named []*authority, source string) ([
 		proven = one
 		owners = append(owners, a)
 		changed, err := a.slot.put(one, func(old *revocationList) bool { return a.disowns(old, one, now, skew) })
-		if err != nil {
-			return owners, err
+		if err != nil && refused == nil {
+			refused = err
 		}
 		if changed {
 			l.epoch.Add(1)
@@ -91,7 +91,7 @@ func (l *crlLoader) take(list *signedList, named []*authority, source string) ([
 	if len(owners) == 0 {
 		return named, first
 	}
-	return owners, nil
+	return owners, refused
 }
 
 // named gives the authorities that bear a name: names alone may be shared (K2).

@@ -175,6 +175,28 @@ func TestK3RevokedSignerBlocks(t *testing.T) {
 	}
 }
 
+// TestTwoKeysOneSigner: an authority of two keys lets one delegate sign for both. That a list
+// is old for the one must not keep it from the other, which has none.
+func TestTwoKeysOneSigner(t *testing.T) {
+	d := newDelegates(t, 1)
+	signer := d.certificate(t, d.pki.CitizenRoot, 0, nil)
+	rootList := sign(t, d.pki.CitizenRoot, list())
+	v := open(t, d.config(certs.Revocation{}, files(t, rootList, d.list(t, 0, numbered(12, 0))), signer))
+	c := d.config(certs.Revocation{}, files(t, rootList, d.list(t, 0, numbered(11, 0))), signer)
+	second := certs.BelgianEID()
+	second.Roots = []*certs.Authority{{Certificate: d.pki.StrangerCA.DER(), CRLSigners: [][]byte{signer}}}
+	c.Profiles = append(c.Profiles, second)
+	if err := v.Reload(c); err != nil {
+		t.Fatal(err)
+	}
+	if got := reasonOf(t, v, certs.RoleIdentity, d.pki.AliceEID.DER); got != 0 {
+		t.Errorf("by the first key: %v", got)
+	}
+	if got := reasonOf(t, v, certs.RoleIdentity, d.pki.StrangerEID.DER); got != 0 {
+		t.Errorf("by the second key: %v", got)
+	}
+}
+
 // withNumber is a CRL of a number that its time does not follow.
 func withNumber(number int64, c minipki.CRL) minipki.CRL {
 	c.Number = number
