@@ -61,7 +61,8 @@ type Profile struct {
 	Intermediates []*Authority
 
 	// The issuer of the certificate itself must be one of Roots or Intermediates,
-	// or an authority under them that bears one of these names (as text).
+	// or an authority under them that bears one of these names (as text). One whose key
+	// no profile has among its authorities has no CRL here: what it issued is refused.
 	Issuers []string
 
 	// Subjects, when not empty, are the only subject names admitted (as text).

@@ -54,7 +54,8 @@ func EHealthPlatform(role Role) Profile {
 // the key usage and clientAuth tell them apart. Its policy identifiers are not
 // known to us: who knows them sets Policies and clears AnyPolicy.
 //
-// The issuer is admitted by its name as well, so that it may come with a message.
+// The issuer is admitted by its name as well, so that another certificate of its key may
+// come with a message. Its key must be configured: without its CRL nobody is cleared.
 func IGCSante() Profile {
 	return Profile{
 		Name:            "IGC-Santé organisation",

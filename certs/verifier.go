@@ -158,8 +158,9 @@ func (v *Verifier) Serves(role Role) bool {
 	return false
 }
 
-// Epoch grows with every change of trust and of a CRL. What was derived from an
-// Identity under one epoch may be kept until the next.
+// Epoch grows with every change of trust, of a CRL, and of what an OCSP answer said. It does
+// not grow with time: what was derived from an Identity under one epoch still ends with
+// its NotAfter, and does not know that a list has grown late. Identify does.
 func (v *Verifier) Epoch() uint64 { return v.epoch.Load() }
 
 // Settle waits until the caches show all that was put into them: for benchmarks
