@@ -138,7 +138,7 @@ type CRLConfig struct {
 	Refresh      time.Duration     // the longest time between two fetches; zero is an hour
 	Timeout      time.Duration     // of one fetch, wholly; zero is 30 seconds
 	MaxBytes     int64             // of one CRL; zero is 64 MB
-	Skew         time.Duration     // how far clocks may differ; zero is five minutes
+	Skew         time.Duration     // how far clocks may differ, at most an hour; zero is five minutes
 	Transport    http.RoundTripper // nil is a transport of its own, with the proxy of the environment
 }
 
@@ -218,9 +218,15 @@ func setDefault[T int64 | time.Duration](field *T, value T) {
 	}
 }
 
+// maxSkew bounds how far clocks may differ: by more, a late list would be fresh (A8).
+const maxSkew = time.Hour
+
 func (c *Config) check() error {
 	if c.CacheEntries < 0 || c.CRL.FileInterval < 0 || c.CRL.Refresh < 0 || c.CRL.Timeout < 0 || c.CRL.MaxBytes < 0 || c.CRL.Skew < 0 {
 		return refuse(Malformed, errors.New("configuration: negative limit"))
+	}
+	if c.CRL.Skew > maxSkew || c.OCSP.Skew > maxSkew {
+		return refuse(Malformed, fmt.Errorf("configuration: a skew of more than %v", maxSkew))
 	}
 	if len(c.Profiles) == 0 {
 		return refuse(NoTrust, errors.New("configuration: no profile"))

@@ -175,7 +175,7 @@ type OCSPConfig struct {
 	Unseen      time.Duration     // a certificate that was not seen for so long is forgotten; zero is 24 hours
 	Refresh     time.Duration     // the longest time between two questions about a certificate; zero is 12 hours
 	Concurrency int64             // questions at once for each authority; zero is 4
-	Skew        time.Duration     // how far clocks may differ; zero is five minutes
+	Skew        time.Duration     // how far clocks may differ, at most an hour; zero is five minutes
 	Transport   http.RoundTripper // nil is a transport of its own, with the proxy of the environment
 }
 

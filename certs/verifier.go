@@ -149,14 +149,7 @@ func (v *Verifier) Close() {
 
 // Serves tells whether a profile of the configuration serves a role. A role that none
 // serves identifies nobody.
-func (v *Verifier) Serves(role Role) bool {
-	for _, p := range v.trust.Load().profiles {
-		if p.Role == role {
-			return true
-		}
-	}
-	return false
-}
+func (v *Verifier) Serves(role Role) bool { return v.trust.Load().serves(role) }
 
 // Epoch grows with every change of trust, of a CRL, and of what an OCSP answer said. It does
 // not grow with time: what was derived from an Identity under one epoch still ends with
