@@ -128,6 +128,9 @@ func (p *partition) settle() {
 		p.delta = nil
 	}
 	p.ahead = slices.DeleteFunc(p.ahead, outrun)
+	if p.delta != nil && !p.delta.follows(p.complete) { // the complete list is by another key now: section 6.3.3 (c) (3)
+		p.delta, p.ahead = nil, slices.Insert(p.ahead, 0, p.delta)
+	}
 	for i, delta := range slices.Backward(p.ahead) {
 		if delta.follows(p.complete) {
 			p.delta, p.ahead = delta, slices.Delete(p.ahead, 0, i+1)

@@ -197,6 +197,27 @@ func TestTwoKeysOneSigner(t *testing.T) {
 	}
 }
 
+// TestK2DeltaOfAnotherKey: a delta goes on from complete lists of its own key only. After one
+// of another it adds revocations still, and lifts no hold.
+func TestK2DeltaOfAnotherKey(t *testing.T) {
+	d := newDelegates(t, 1)
+	ca, eid := d.pki.CitizenCA, d.pki.AliceEID.DER
+	signer := d.certificate(t, d.pki.CitizenRoot, 0, nil)
+	dir := files(t, sign(t, d.pki.CitizenRoot, list()), sign(t, ca, numbered(5, certificateHold, eid)), sign(t, ca, deltaOn(5, numbered(7, removeFromCRL, eid))))
+	c := d.config(certs.Revocation{}, dir, signer)
+	v := open(t, c)
+	if got := reasonOf(t, v, certs.RoleIdentity, eid); got != 0 {
+		t.Fatal(got)
+	}
+	write(t, dir, "z.crl", d.list(t, 0, numbered(6, certificateHold, eid)))
+	if err := v.Reload(c); err != nil {
+		t.Fatal(err)
+	}
+	if got := reasonOf(t, v, certs.RoleIdentity, eid); got != certs.Revoked {
+		t.Errorf("after a complete list of another key: %v", got)
+	}
+}
+
 // withNumber is a CRL of a number that its time does not follow.
 func withNumber(number int64, c minipki.CRL) minipki.CRL {
 	c.Number = number
