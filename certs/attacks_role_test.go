@@ -263,3 +263,21 @@ func TestK8RoleSwap(t *testing.T) {
 		}
 	}
 }
+
+// TestA8Skew: clocks that may differ by years make every list that was ever fresh so.
+func TestA8Skew(t *testing.T) {
+	base := anchored(testpki.Load().CitizenCA, certs.Revocation{})
+	for name, change := range map[string]func(*certs.Config){
+		"CRL":          func(c *certs.Config) { c.CRL.Skew = time.Hour + 1 },
+		"OCSP":         func(c *certs.Config) { c.OCSP.Skew = time.Hour + 1 },
+		"negative CRL": func(c *certs.Config) { c.CRL.Skew = -1 },
+	} {
+		c := base
+		change(&c)
+		if v, err := certs.NewVerifier(c); certs.ReasonOf(err) != certs.Malformed || v != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	base.CRL.Skew, base.OCSP.Skew = time.Hour, time.Hour
+	open(t, base)
+}

@@ -15,17 +15,19 @@ import (
 // ristretto look-up wakes a goroutine now and then, and costs more than all else that a
 // warm request asks of this package.
 type digestCache[V any] struct {
-	c     *ristretto.Cache[uint64, *V]
-	keyOf func(*V) uint64
-	front [frontSlots]atomic.Pointer[V]
+	c      *ristretto.Cache[uint64, *V]
+	keyOf  func(*V) uint64
+	weight func(*V) int64
+	front  [frontSlots]atomic.Pointer[V]
 }
 
 const frontSlots = 256
 
-func newDigestCache[V any](entries int64, keyOf func(*V) uint64) (*digestCache[V], error) {
+// newDigestCache makes a cache for so many values of the weight one.
+func newDigestCache[V any](entries int64, keyOf func(*V) uint64, weight func(*V) int64) (*digestCache[V], error) {
 	c, err := ristretto.NewCache(&ristretto.Config[uint64, *V]{
 		NumCounters:        10 * entries,
-		MaxCost:            entries, // each costs one
+		MaxCost:            entries,
 		BufferItems:        64,
 		IgnoreInternalCost: true,
 		KeyToHash:          func(key uint64) (uint64, uint64) { return key, 0 }, // a digest is a hash already
@@ -33,7 +35,7 @@ func newDigestCache[V any](entries int64, keyOf func(*V) uint64) (*digestCache[V
 	if err != nil {
 		return nil, fmt.Errorf("certs: cache: %w", err)
 	}
-	return &digestCache[V]{c: c, keyOf: keyOf}, nil
+	return &digestCache[V]{c: c, keyOf: keyOf, weight: weight}, nil
 }
 
 func (d *digestCache[V]) get(key uint64) *V {
@@ -51,7 +53,7 @@ func (d *digestCache[V]) get(key uint64) *V {
 
 func (d *digestCache[V]) set(key uint64, value *V) {
 	d.front[key%frontSlots].Store(value)
-	d.c.Set(key, value, 1)
+	d.c.Set(key, value, d.weight(value))
 }
 
 func (d *digestCache[V]) settle() { d.c.Wait() }

@@ -12,11 +12,18 @@ import (
 	"math/big"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // maxCertificate is the greatest DER of a certificate that is read: a message
 // brings it, and an honest one has under 3 KB (Z8).
 const maxCertificate = 16 << 10
+
+// maxElements bounds the DER elements in the extensions of a certificate. What is parsed
+// of an element of two octets takes more than a hundred, and is kept (Z8).
+const maxElements = 1024
 
 // Certificate is an X.509 certificate, parsed once: what it says, and nothing of
 // whether that is to be believed. [Verifier.Parse] and ParseCertificate make it.
@@ -35,6 +42,7 @@ type Certificate struct {
 	points      []distributionPoint    // at which its issuer publishes CRLs
 	issuerPoint string                 // the issuer's name as a GeneralName: the point of a certificate that names none
 	extensions  extensions             // those that path validation asks about
+	weight      int64                  // of its memory, in that of a common one: what it takes of a cache
 	text        atomic.Pointer[string] // base64 of the DER, once it was identified
 }
 
@@ -51,6 +59,13 @@ func parseCertificate(der []byte, fingerprint [32]byte) (*Certificate, error) {
 	if err != nil {
 		return nil, refuse(Malformed, errors.New("certificate that crypto/x509 does not read")) // its text may quote a name
 	}
+	elements := 0
+	for i := range parsed.Extensions {
+		elements += countElements(parsed.Extensions[i].Value, maxElements-elements)
+	}
+	if elements >= maxElements {
+		return nil, refuse(TooLarge, errors.New("certificate: elements of its extensions"))
+	}
 	if parsed.PublicKey == nil {
 		return nil, refuse(WeakKey, errors.New("public key of an unknown algorithm"))
 	}
@@ -60,6 +75,7 @@ func parseCertificate(der []byte, fingerprint [32]byte) (*Certificate, error) {
 		thumbprint:  sha1.Sum(der), // a name in KeyIdentifier elements, never a proof
 		serial:      digestSerial(parsed.SerialNumber),
 		name:        authorityOf(parsed.RawSubject, parsed.RawSubjectPublicKeyInfo),
+		weight:      1 + int64(len(der)/2048+elements/64),
 	}
 	if c.extensions, err = readExtensions(parsed); err != nil {
 		return nil, err
@@ -76,6 +92,23 @@ func parseCertificate(der []byte, fingerprint [32]byte) (*Certificate, error) {
 	c.issuerPoint = directoryName(parsed.RawIssuer)
 	c.holder, c.holderErr = holderOf(c.subject)
 	return c, nil
+}
+
+// countElements counts DER elements up to a bound, those within others too. What is no DER
+// counts as one.
+func countElements(der cryptobyte.String, most int) (count int) {
+	for !der.Empty() && count < most {
+		var content cryptobyte.String
+		var tag asn1.Tag
+		count++
+		if !der.ReadAnyASN1(&content, &tag) {
+			return count
+		}
+		if tag&0x20 != 0 { // constructed
+			count += countElements(content, most-count)
+		}
+	}
+	return count
 }
 
 // X509 gives the certificate as crypto/x509 has it.

@@ -32,7 +32,8 @@ type Config struct {
 	OCSP     OCSPConfig // bounds; who is asked is said of each Authority
 
 	// CacheEntries is how many parsed certificates, and how many verified
-	// certificates, are kept; zero is 10 000 of each.
+	// certificates, are kept; zero is 10 000 of each. A parsed certificate of more
+	// than 2 KB, or of many extensions, counts for several.
 	CacheEntries int64
 
 	// Now is the clock of the background: when a CRL is fetched, and whether one is
@@ -60,7 +61,8 @@ type Profile struct {
 	Intermediates []*Authority
 
 	// The issuer of the certificate itself must be one of Roots or Intermediates,
-	// or an authority under them that bears one of these names (as text).
+	// or an authority under them that bears one of these names (as text). One whose key
+	// no profile has among its authorities has no CRL here: what it issued is refused.
 	Issuers []string
 
 	// Subjects, when not empty, are the only subject names admitted (as text).
@@ -136,7 +138,7 @@ type CRLConfig struct {
 	Refresh      time.Duration     // the longest time between two fetches; zero is an hour
 	Timeout      time.Duration     // of one fetch, wholly; zero is 30 seconds
 	MaxBytes     int64             // of one CRL; zero is 64 MB
-	Skew         time.Duration     // how far clocks may differ; zero is five minutes
+	Skew         time.Duration     // how far clocks may differ, at most an hour; zero is five minutes
 	Transport    http.RoundTripper // nil is a transport of its own, with the proxy of the environment
 }
 
@@ -216,9 +218,15 @@ func setDefault[T int64 | time.Duration](field *T, value T) {
 	}
 }
 
+// maxSkew bounds how far clocks may differ: by more, a late list would be fresh (A8).
+const maxSkew = time.Hour
+
 func (c *Config) check() error {
 	if c.CacheEntries < 0 || c.CRL.FileInterval < 0 || c.CRL.Refresh < 0 || c.CRL.Timeout < 0 || c.CRL.MaxBytes < 0 || c.CRL.Skew < 0 {
 		return refuse(Malformed, errors.New("configuration: negative limit"))
+	}
+	if c.CRL.Skew > maxSkew || c.OCSP.Skew > maxSkew {
+		return refuse(Malformed, fmt.Errorf("configuration: a skew of more than %v", maxSkew))
 	}
 	if len(c.Profiles) == 0 {
 		return refuse(NoTrust, errors.New("configuration: no profile"))

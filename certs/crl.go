@@ -39,7 +39,8 @@ type signedList struct {
 func errCRL(what string) error { return refuse(Malformed, errors.New("CRL: "+what)) }
 
 // parseCRL reads a CertificateList (RFC 5280 section 5.1) except its entries,
-// which are read when the signer is proven: a stranger's list costs one hash.
+// which are read when the signer is proven: a stranger's list costs one hash for each key
+// that may have signed it.
 func parseCRL(der []byte) (*signedList, error) {
 	in := cryptobyte.String(der)
 	var outer, tbsElement, outerAlgorithm cryptobyte.String

@@ -3,6 +3,7 @@ package certs_test
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sceau/certs"
 	"sceau/internal/testpki"
@@ -205,4 +208,68 @@ func TestCacheUnusable(t *testing.T) {
 	if got := reasonOf(t, v, certs.RoleIdentity, pki.AliceEID.DER); got != 0 || !strings.Contains(said.String(), "CRL not kept") {
 		t.Errorf("%v\n%s", got, said.String())
 	}
+}
+
+// TestFileOfSeveralLists: of the lists in one file each fares by itself. One that is only old
+// must not excuse another that is broken, nor a broken one hide that another's time will come.
+func TestFileOfSeveralLists(t *testing.T) {
+	pki := testpki.Load()
+	future := list(pki.AliceEID.DER)
+	future.Number, future.ThisUpdate = 6, testpki.Now().Add(time.Hour)
+	current, older := pemEncode(sign(t, pki.CitizenCA, list())), list()
+	older.Number = 4
+	old, broken, next := pemEncode(sign(t, pki.CitizenCA, older)), pemEncode([]byte("no CRL")), pemEncode(sign(t, pki.CitizenCA, future))
+	for _, tt := range []struct {
+		name, content string
+		want          certs.Reason
+	}{
+		{"an old one", current + old, 0},
+		{"an old one, then a broken one", current + old + broken, certs.Malformed},
+		{"a broken one, then an old one", current + broken + old, certs.Malformed},
+		{"one to come", current + next, 0},
+		{"one to come, then a broken one", current + next + broken, certs.Malformed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "lists.pem")
+			if err := os.WriteFile(path, []byte(tt.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c := anchored(pki.CitizenCA, certs.Revocation{})
+			c.CRL.Files = []string{path}
+			v, err := certs.NewVerifier(c)
+			if certs.ReasonOf(err) != tt.want {
+				t.Fatalf("%v, want %v", err, tt.want)
+			}
+			if err == nil {
+				v.Close()
+			}
+		})
+	}
+}
+
+// TestListToComeIsReadAgain: a broken list beside it in a directory's file hides it no longer than its time.
+func TestListToComeIsReadAgain(t *testing.T) {
+	pki := testpki.Load()
+	future := list(pki.AliceEID.DER)
+	future.Number, future.ThisUpdate = 6, testpki.Now().Add(time.Hour)
+	content := pemEncode(sign(t, pki.CitizenCA, list())) + pemEncode([]byte("no CRL")) + pemEncode(sign(t, pki.CitizenCA, future))
+	dir := files(t, []byte(content))
+	synctest.Test(t, func(t *testing.T) {
+		now := since()
+		c := anchored(pki.CitizenCA, certs.Revocation{})
+		c.CRL.Files, c.Now = []string{dir}, now
+		v := newVerifier(t, c)
+		defer v.Close()
+		if _, got := asks(t, v, pki.AliceEID.DER, now()); got != 0 {
+			t.Fatal(got)
+		}
+		time.Sleep(2 * time.Hour)
+		if _, got := asks(t, v, pki.AliceEID.DER, now()); got != certs.Revoked {
+			t.Errorf("when its time has come: %v", got)
+		}
+	})
+}
+
+func pemEncode(der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
 }

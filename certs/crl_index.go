@@ -54,18 +54,31 @@ type crlIndex struct {
 	shift   uint
 }
 
-// find gives the entry of a serial, or nil. It does not allocate.
+// find gives the entry of a serial, or nil. Of several, which no list should have, it
+// gives one that nothing lifts, if there is one. It does not allocate.
 func (x *crlIndex) find(serial *serialDigest) *crlEntry {
 	if len(x.entries) == 0 {
 		return nil
 	}
+	var found *crlEntry
 	bucket := x.bucket(serial)
 	for i := x.first[bucket]; i < x.first[bucket+1]; i++ {
-		if x.entries[i].serial == *serial {
-			return &x.entries[i]
+		if e := &x.entries[i]; e.serial == *serial && (found == nil || e.lifts() < found.lifts()) {
+			found = e
 		}
 	}
-	return nil
+	return found
+}
+
+// lifts ranks an entry: 2 lifts a hold, 1 may be lifted, 0 is a revocation for good.
+func (e *crlEntry) lifts() int {
+	switch e.reason {
+	case removeFromCRL:
+		return 2
+	case certificateHold:
+		return 1
+	}
+	return 0
 }
 
 // indexRevoked reads revokedCertificates (RFC 5280 section 5.1.2.6). Every entry

@@ -58,13 +58,17 @@ func (l *crlLoader) record(owners []*authority, source string, err error) {
 func (l *crlLoader) take(list *signedList, named []*authority, source string) ([]*authority, error) {
 	var owners []*authority
 	var proven *revocationList
-	var first error
+	var first, refused error // of those that do not own it, and of those that do
+	now, skew := l.config.Now(), l.config.CRL.Skew
 	for _, a := range named {
-		if a.slot.current().holds(list.digest) {
+		if held := a.slot.current().find(list.digest); held != nil && a.vouches(held, now, skew) == nil {
 			owners = append(owners, a)
 			continue
 		}
-		one, err := a.prove(list, proven)
+		one, err := a.prove(list, proven, now)
+		if err == nil {
+			err = a.vouches(one, now, skew)
+		}
 		if err != nil {
 			if first == nil {
 				first = err
@@ -73,9 +77,9 @@ func (l *crlLoader) take(list *signedList, named []*authority, source string) ([
 		}
 		proven = one
 		owners = append(owners, a)
-		changed, err := a.slot.put(one)
-		if err != nil {
-			return owners, err
+		changed, err := a.slot.put(one, func(old *revocationList) bool { return a.disowns(old, one, now, skew) })
+		if err != nil && refused == nil {
+			refused = err
 		}
 		if changed {
 			l.epoch.Add(1)
@@ -87,7 +91,7 @@ func (l *crlLoader) take(list *signedList, named []*authority, source string) ([
 	if len(owners) == 0 {
 		return named, first
 	}
-	return owners, nil
+	return owners, refused
 }
 
 // named gives the authorities that bear a name: names alone may be shared (K2).
@@ -103,18 +107,21 @@ func (t *trust) named(name []byte) []*authority {
 
 // prove finds with which key that counts for an authority a list was signed: its own, or
 // one to which it delegates. before is the list as it was proven for another authority
-// of the same name, whose index is the same, or nil.
-func (a *authority) prove(list *signedList, before *revocationList) (*revocationList, error) {
-	signer := [32]byte{}
+// of the same name, whose index is the same, or nil. Of several certificates of a
+// delegate's key, as he has them when one was renewed, it takes the one that is valid now
+// and for longest.
+func (a *authority) prove(list *signedList, before *revocationList, now time.Time) (*revocationList, error) {
+	var delegate *Certificate
 	first := list.signedBy(a.certificate)
-	found := first == nil
-	for fingerprint, s := range a.signers {
-		if !found && list.signedBy(s.certificate) == nil {
-			signer, found = fingerprint, true
+	if first != nil {
+		for _, s := range a.signers {
+			if list.signedBy(s.certificate) == nil && (delegate == nil || s.certificate.outlasts(delegate, now)) {
+				delegate = s.certificate
+			}
 		}
-	}
-	if !found {
-		return nil, first
+		if delegate == nil {
+			return nil, first
+		}
 	}
 	out := list.revocationList
 	if before != nil {
@@ -125,6 +132,17 @@ func (a *authority) prove(list *signedList, before *revocationList) (*revocation
 			return nil, err
 		}
 	}
-	out.signer = signer
+	if delegate != nil {
+		out.signer = delegate.fingerprint
+	}
 	return &out, nil
+}
+
+// outlasts tells whether a certificate is the better of two at a moment: it is valid then
+// and the other is not, or else it ends later.
+func (c *Certificate) outlasts(o *Certificate, now time.Time) bool {
+	if valid := c.covers(now) == nil; valid != (o.covers(now) == nil) {
+		return valid
+	}
+	return c.NotAfter().After(o.NotAfter())
 }

@@ -40,7 +40,10 @@ func (v *Verifier) ReportCRL(der []byte, at time.Time) CRLReport {
 		return r
 	}
 	for _, a := range named {
-		proven, err := a.prove(list, nil)
+		proven, err := a.prove(list, nil, at)
+		if err == nil {
+			err = a.vouches(proven, at, t.skew)
+		}
 		if err != nil {
 			if r.Err == nil {
 				r.Err = err
@@ -52,7 +55,7 @@ func (v *Verifier) ReportCRL(der []byte, at time.Time) CRLReport {
 			r.Fingerprint = proven.signer
 		}
 		proven.digest = digestList(der)
-		if _, err := a.slot.current().with(proven); err != nil {
+		if _, err := a.slot.current().with(proven, func(old *revocationList) bool { return a.disowns(old, proven, at, t.skew) }); err != nil {
 			r.Err = err
 		}
 		break

@@ -17,9 +17,16 @@ type crlScope struct {
 	raw                string   // the extension: lists of one scope replace each other
 }
 
+// maxScope bounds the extension: it is read before the signature is verified, and each of
+// its names takes more than it has octets (Z8).
+const maxScope = 16 << 10
+
 // read reads the extension. Indirect lists and those for attribute certificates
 // are refused: they must not be mistaken for what they are not (K2).
 func (s *crlScope) read(value cryptobyte.String, issuer []byte) error {
+	if len(value) > maxScope {
+		return refuse(TooLarge, errors.New("CRL: issuing distribution point"))
+	}
 	s.raw = string(value)
 	var point, name, reasons cryptobyte.String
 	var onlyUsers, onlyAuthorities, indirect, onlyAttributes, hasName, someReasons bool

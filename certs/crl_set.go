@@ -19,11 +19,16 @@ type crlSet struct {
 }
 
 // partition is what is known for one scope: a complete list, the delta that goes on
-// from it, and a delta that is ahead of it, on a base that has not come yet. At least
-// one is there.
+// from it, and deltas that are ahead of it, on bases that have not come yet, the oldest
+// first. At least one is there.
 type partition struct {
-	complete, delta, ahead *revocationList
+	complete, delta *revocationList
+	ahead           []*revocationList
 }
+
+// maxAhead bounds the deltas that wait for a base. Each is on a later base than the one
+// before it, of which the authority issues one a day or fewer.
+const maxAhead = 32
 
 // follows tells whether a delta goes on from a complete list: together they are the
 // complete list of the delta's number (RFC 5280 section 5.2.4). A delta on a later base
@@ -34,20 +39,45 @@ func (l *revocationList) follows(complete *revocationList) bool {
 
 // scope gives the scope that the lists of the partition share.
 func (p *partition) scope() *crlScope {
-	for _, l := range [...]*revocationList{p.complete, p.delta, p.ahead} {
-		if l != nil {
-			return &l.scope
-		}
+	for l := range p.lists {
+		return &l.scope
 	}
 	return &crlScope{}
 }
 
+// lists gives the lists of the partition.
+func (p *partition) lists(yield func(*revocationList) bool) {
+	for _, l := range [...]*revocationList{p.complete, p.delta} {
+		if l != nil && !yield(l) {
+			return
+		}
+	}
+	for _, l := range p.ahead {
+		if !yield(l) {
+			return
+		}
+	}
+}
+
+// without gives the partition without those lists that are disowned.
+func (p *partition) without(disowned func(*revocationList) bool) (left partition) {
+	if p.complete != nil && !disowned(p.complete) {
+		left.complete = p.complete
+	}
+	if p.delta != nil && !disowned(p.delta) {
+		left.delta = p.delta
+	}
+	left.ahead = slices.DeleteFunc(slices.Clone(p.ahead), disowned)
+	return left
+}
+
 // with gives the set with one more list, or says why it may not follow what is
-// there (K3). A delta that the complete list has outrun changes nothing.
-func (s *crlSet) with(l *revocationList) (*crlSet, error) {
+// there (K3). A delta that the complete list has outrun changes nothing. Lists that are
+// disowned count for nothing any more, not for their number either.
+func (s *crlSet) with(l *revocationList, disowned func(old *revocationList) bool) (*crlSet, error) {
 	var next partition
 	if s != nil && s.partitions[l.scope.raw] != nil {
-		next = *s.partitions[l.scope.raw]
+		next = s.partitions[l.scope.raw].without(disowned)
 	} else if s != nil && len(s.all) >= maxPartitions {
 		return nil, refuse(TooLarge, errors.New("CRL: too many scopes"))
 	}
@@ -59,8 +89,8 @@ func (s *crlSet) with(l *revocationList) (*crlSet, error) {
 		}
 		next.complete = l
 	} else {
-		for _, old := range [...]*revocationList{next.delta, next.ahead} {
-			if old != nil {
+		for old := range next.lists {
+			if old != next.complete {
 				if err := l.newer(old); err != nil {
 					return nil, err
 				}
@@ -69,26 +99,43 @@ func (s *crlSet) with(l *revocationList) (*crlSet, error) {
 		if next.complete != nil && l.number.Cmp(next.complete.number) <= 0 {
 			return s, nil // the complete list has all that it says
 		}
-		next.ahead = l
+		next.wait(l)
 	}
 	next.settle()
 	return s.replace(l.scope.raw, &next), nil
 }
 
+// wait adds the newest delta to those that are ahead. It takes the place of those on its
+// base or a later one, all of whose entries it has.
+func (p *partition) wait(l *revocationList) {
+	p.ahead = slices.DeleteFunc(p.ahead, func(old *revocationList) bool {
+		return old.digest == l.digest || l.signer == old.signer && l.base.Cmp(old.base) <= 0
+	})
+	if p.ahead = append(p.ahead, l); len(p.ahead) > maxAhead {
+		p.ahead = slices.Delete(p.ahead, 0, 1)
+	}
+}
+
 // settle drops the deltas that the complete list has outrun, and lets the newest that
 // goes on from it do so. A delta that does not go on yet takes the place of none that
-// does: what that one revoked stays revoked.
+// does or waits: what that one revoked stays revoked.
 func (p *partition) settle() {
 	if p.complete == nil {
 		return
 	}
-	for _, delta := range [...]**revocationList{&p.delta, &p.ahead} {
-		if *delta != nil && (*delta).number.Cmp(p.complete.number) <= 0 {
-			*delta = nil
-		}
+	outrun := func(delta *revocationList) bool { return delta.number.Cmp(p.complete.number) <= 0 }
+	if p.delta != nil && outrun(p.delta) {
+		p.delta = nil
 	}
-	if p.ahead != nil && p.ahead.follows(p.complete) {
-		p.delta, p.ahead = p.ahead, nil
+	p.ahead = slices.DeleteFunc(p.ahead, outrun)
+	if p.delta != nil && !p.delta.follows(p.complete) { // the complete list is by another key now: section 6.3.3 (c) (3)
+		p.delta, p.ahead = nil, slices.Insert(p.ahead, 0, p.delta)
+	}
+	for i, delta := range slices.Backward(p.ahead) {
+		if delta.follows(p.complete) {
+			p.delta, p.ahead = delta, slices.Delete(p.ahead, 0, i+1)
+			return
+		}
 	}
 }
 
@@ -116,16 +163,19 @@ func (s *crlSet) replace(scope string, p *partition) *crlSet {
 	return next
 }
 
-// holds tells whether a list of a digest is in the set.
-func (s *crlSet) holds(digest [32]byte) bool {
-	return s != nil && slices.ContainsFunc(s.all, func(p *partition) bool {
-		for _, l := range [...]*revocationList{p.complete, p.delta, p.ahead} {
-			if l != nil && l.digest == digest {
-				return true
+// find gives the list of a digest, or nil.
+func (s *crlSet) find(digest [32]byte) *revocationList {
+	if s == nil {
+		return nil
+	}
+	for _, p := range s.all {
+		for l := range p.lists {
+			if l.digest == digest {
+				return l
 			}
 		}
-		return false
-	})
+	}
+	return nil
 }
 
 // crlVerdict is what the lists of an issuer say of one certificate at a moment.
@@ -228,8 +278,8 @@ func (p *partition) state(m *crlMoment) (CRLState, time.Duration) {
 // however old the list is. A removal counts only from a fresh delta that goes on from
 // the complete list, and lifts only what may be lifted: certificateHold (section 5.3.1).
 func (p *partition) find(serial *serialDigest, m *crlMoment) *crlEntry {
-	if m.believes(p.ahead) {
-		if entry := p.ahead.index.find(serial); entry != nil && entry.reason != removeFromCRL {
+	for _, ahead := range p.ahead {
+		if entry := ahead.index.find(serial); entry != nil && entry.reason != removeFromCRL && m.believes(ahead) {
 			return entry
 		}
 	}

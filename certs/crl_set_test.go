@@ -1,6 +1,7 @@
 package certs_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"testing"
 	"time"
@@ -29,6 +30,15 @@ func deltaOn(base int64, c minipki.CRL) minipki.CRL {
 	var b cryptobyte.Builder
 	b.AddASN1Int64(base)
 	c.Extra = append(c.Extra, extension(true, string(b.BytesOrPanic()), 2, 5, 29, 27))
+	return c
+}
+
+// twice lists each entry once more, for another reason.
+func twice(c minipki.CRL, reason int) minipki.CRL {
+	for _, r := range c.Revoked[:len(c.Revoked):len(c.Revoked)] {
+		r.Reason = reason
+		c.Revoked = append(c.Revoked, r)
+	}
 	return c
 }
 
@@ -72,6 +82,12 @@ func TestK2DeltaCRL(t *testing.T) {
 		{"revokes, late", []minipki.CRL{numbered(5, 0), late(deltaOn(5, numbered(6, keyCompromise, eid)))}, revoked},
 		{"keeps a late base fresh", []minipki.CRL{late(numbered(5, 0)), deltaOn(5, numbered(6, 0))}, ok},
 		{"does not keep a late base fresh that is not its own", []minipki.CRL{late(numbered(5, 0)), deltaOn(6, numbered(7, 0))}, unknown},
+		{"lifts one of two entries", []minipki.CRL{twice(numbered(5, keyCompromise, eid), certificateHold), deltaOn(5, numbered(6, removeFromCRL, eid))}, revoked},
+		{"lifts the other of two entries", []minipki.CRL{twice(numbered(5, certificateHold, eid), keyCompromise), deltaOn(5, numbered(6, removeFromCRL, eid))}, revoked},
+		{"lifts and revokes", []minipki.CRL{numbered(5, certificateHold, eid), deltaOn(5, twice(numbered(6, removeFromCRL, eid), keyCompromise))}, revoked},
+		{"revokes and lifts", []minipki.CRL{numbered(5, certificateHold, eid), deltaOn(5, twice(numbered(6, keyCompromise, eid), removeFromCRL))}, revoked},
+		{"on a later base, after one on a later base that revoked", []minipki.CRL{numbered(5, 0), deltaOn(6, numbered(7, keyCompromise, eid)), deltaOn(8, numbered(9, 0))}, revoked},
+		{"on a later base, after one on a later base that revoked, whose base then comes", []minipki.CRL{numbered(5, 0), deltaOn(6, numbered(7, certificateHold, eid)), deltaOn(8, numbered(9, 0)), numbered(8, 0)}, ok},
 		{"outrun by the complete list", []minipki.CRL{deltaOn(5, numbered(6, certificateHold, eid)), numbered(7, 0)}, ok},
 		{"older than the complete list", []minipki.CRL{numbered(7, 0), deltaOn(5, numbered(6, certificateHold, eid))}, ok},
 		{"on a later base, after one that revoked", []minipki.CRL{numbered(5, 0), deltaOn(5, numbered(6, keyCompromise, eid)), deltaOn(8, numbered(9, 0))}, revoked},
@@ -235,5 +251,32 @@ func TestK2DelegatedSigner(t *testing.T) {
 				t.Errorf("after a reload that no longer names the signer: %v", got)
 			}
 		})
+	}
+}
+
+// TestZ8ScopeThatSwells: whoever stands between us and a distribution point would fill the
+// memory with one list that nobody signed: each name of its scope, of two octets, takes
+// sixteen and more, and there is room for thirty million.
+func TestZ8ScopeThatSwells(t *testing.T) {
+	pki := testpki.Load()
+	scope := func(n int) []byte {
+		var b cryptobyte.Builder
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
+				b.AddASN1(asn1.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
+					b.AddBytes(bytes.Repeat([]byte("\x86\x00"), n))
+				})
+			})
+		})
+		c := numbered(5, 0)
+		c.Key, c.OmitAuthorityKeyID = pki.BobEID.Key, true
+		c.Extra = append(c.Extra, extension(true, string(b.BytesOrPanic()), 2, 5, 29, 28))
+		return sign(t, pki.CitizenCA, c)
+	}
+	v := open(t, anchored(pki.CitizenCA, certs.Revocation{}))
+	for n, want := range map[int]certs.Reason{100: certs.WrongSigner, 100_000: certs.TooLarge} {
+		if got := v.ReportCRL(scope(n), testpki.Now()); certs.ReasonOf(got.Err) != want {
+			t.Errorf("%d names: %v, want %v", n, got.Err, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // crlSigner is a certificate to which the configuration lets an authority delegate
@@ -82,6 +83,52 @@ func (m *crlMoment) believes(l *revocationList) bool {
 		authority: s.issuer, at: m.at, skew: m.skew, own: s.issuer == m.authority, depth: m.depth + 1,
 	})
 	return err == nil
+}
+
+// vouches tells whether who signed a list may sign one now: it is the authority itself, or
+// a delegate who is configured, valid, and not known to be revoked. Asked before a list is
+// taken: a delegate whose key was stolen must not replace the list on which he stands by
+// one on which he does not. Whether he is cleared is asked at each use: see believes.
+func (a *authority) vouches(l *revocationList, now time.Time, skew time.Duration) error {
+	if l.signer == ([32]byte{}) {
+		return nil
+	}
+	s := a.signers[l.signer]
+	if s == nil {
+		return refuse(WrongSigner, errors.New("CRL: who signed it may no longer"))
+	}
+	if err := s.certificate.covers(now); err != nil {
+		return refuse(WrongSigner, errors.New("CRL: the certificate of who signed it is "+ReasonOf(err).String()))
+	}
+	return a.unrevoked(s, now, skew)
+}
+
+// unrevoked refuses a delegate who is known to be revoked.
+func (a *authority) unrevoked(s *crlSigner, now time.Time, skew time.Duration) error {
+	_, err := s.issuer.revocation(s.certificate, &crlMoment{authority: s.issuer, at: now, skew: skew, own: s.issuer == a})
+	if ReasonOf(err) == Revoked {
+		return refuse(WrongSigner, errors.New("CRL: who signed it is revoked"))
+	}
+	return nil
+}
+
+// disowns tells whether a list that was taken counts for nothing any more, since its
+// signer is configured no longer or revoked, by what is known or by the list that is to
+// follow it. Otherwise a stolen key would keep the authority's own lists out for ever,
+// with one list of the greatest number (K3).
+func (a *authority) disowns(old, next *revocationList, now time.Time, skew time.Duration) bool {
+	if old.signer == ([32]byte{}) {
+		return false
+	}
+	s := a.signers[old.signer]
+	if s == nil || a.unrevoked(s, now, skew) != nil {
+		return true
+	}
+	if s.issuer != a || next.signer == old.signer || next.scope.covers(s.certificate) == 0 {
+		return false
+	}
+	entry := next.index.find(&s.certificate.serial)
+	return entry != nil && entry.reason != removeFromCRL
 }
 
 // revocation asks the CRLs of an authority about a certificate that it issued, and

@@ -80,8 +80,9 @@
 // and is verified again when it is read. A CRL counts when its issuer's key signed it,
 // or one to which the configuration says that the issuer delegates it, under the
 // issuer's name, by a certificate that may sign CRLs, with that key's identifier (K2),
-// and when it is not older than the one before it (K3). It is kept as an index of 24
-// octets an entry.
+// and when it is not older than the one before it (K3). Of a delegate who is known to be
+// revoked, or is configured no longer, no list is taken, and those that were keep none
+// out. It is kept as an index of 24 octets an entry.
 //
 // An authority may have several: partitions by distribution point or by reason (RFC
 // 5280 section 5.2.5), and deltas. A certificate is cleared when the lists that speak

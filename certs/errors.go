@@ -30,7 +30,7 @@ const (
 	RevocationUnknown               // the CRL or OCSP answer that would tell is missing, late or not yet valid
 	RolledBack                      // a CRL or OCSP answer older than the one before it
 	WrongSigner                     // a CRL or OCSP answer that its issuer did not sign
-	Unsupported                     // a CRL that is delta or indirect, or it or an OCSP answer bears what is not understood
+	Unsupported                     // a CRL that is indirect, or it or an OCSP answer bears what is not understood
 	Unavailable                     // a file, distribution point or responder that could not be read
 	Mismatch                        // a private key and a certificate, or an OCSP question and an answer, that do not belong together
 	NoTrust                         // a configuration that would trust nobody, or anybody

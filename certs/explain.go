@@ -50,7 +50,8 @@ type PathStep struct {
 }
 
 // Explain asks every profile about a certificate at a moment. It takes the
-// intermediates as Identify does, uses no cache and changes nothing.
+// intermediates as Identify does, uses no cache and changes nothing: no OCSP responder is
+// asked on its account.
 func (v *Verifier) Explain(leaf *Certificate, intermediates []*Certificate, at time.Time) Explanation {
 	h := &leaf.holder
 	e := Explanation{
@@ -184,7 +185,7 @@ func (x *explaining) walk(path []*Certificate) {
 func (x *explaining) revocation(paths [][]*Certificate) {
 	var refusal error
 	for _, path := range paths {
-		v := &verified{trust: x.trust}
+		v := &verified{trust: x.trust, quiet: true}
 		v.follow(path)
 		status, err := v.revocation(x.at)
 		if err == nil {
@@ -204,7 +205,7 @@ func (x *explaining) revocation(paths [][]*Certificate) {
 // show tells how each certificate of a path stands.
 func (x *explaining) show(path []*Certificate) {
 	x.out.Path = nil
-	v := &verified{trust: x.trust}
+	v := &verified{trust: x.trust, quiet: true}
 	if len(path) > 0 {
 		v.follow(path)
 	}

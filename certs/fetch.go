@@ -139,8 +139,10 @@ func (f *fetcher) fetch(ctx context.Context, p *point) error {
 	}
 	switch {
 	case ctx.Err() != nil: // it was we who broke off
-	case err != nil || der == nil || !slices.Contains(list.owners, p.authority):
+	case err != nil || der == nil:
 		f.load.record([]*authority{p.authority}, p.address, err)
+	case !slices.Contains(list.owners, p.authority):
+		f.load.record([]*authority{p.authority}, p.address, refuse(WrongSigner, errors.New("CRL: it is the list of another authority")))
 	}
 	if err == nil && der != nil {
 		f.load.record(list.owners, p.address, nil)

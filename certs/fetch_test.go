@@ -130,3 +130,34 @@ func TestFilesAreWatched(t *testing.T) {
 	time.Sleep(20 * time.Millisecond)
 	await(certs.Revoked)
 }
+
+// TestSourcesAreThoseConfigured: an address that the configuration no longer has would be
+// told as failing for ever; one that gives the list of another authority, as in order.
+func TestSourcesAreThoseConfigured(t *testing.T) {
+	pki := testpki.Load()
+	dir := files(t, sign(t, pki.CitizenCA, list()))
+	other := sign(t, pki.EHealthCA, list())
+	c := anchored(pki.CitizenCA, certs.Revocation{}, "http://ca.example/ca.crl")
+	c.Profiles[0].Roots = append(c.Profiles[0].Roots, &certs.Authority{Certificate: pki.EHealthCA.DER()})
+	c.CRL.Files = []string{dir + "/"}
+	c.CRL.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		recorder := httptest.NewRecorder()
+		recorder.Write(other)
+		return recorder.Result(), nil
+	})
+	v := open(t, c)
+	if err := v.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := v.Status(testpki.Now()).Authorities
+	if certs.ReasonOf(s[0].LastError()) != certs.WrongSigner || s[1].State != certs.CRLFresh || s[1].LastError() != nil {
+		t.Errorf("%+v", s)
+	}
+	c.Profiles[0].Roots[0].DistributionPoints = nil
+	if err := v.Reload(c); err != nil {
+		t.Fatal(err)
+	}
+	if s := v.Status(testpki.Now()).Authorities; s[0].LastError() != nil || len(s[0].Sources) != 1 || len(s[1].Sources) != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -34,12 +34,8 @@ func (w fileWatch) scan(load *crlLoader) (named, found error) {
 			continue
 		}
 		if !info.IsDir() {
-			switch err := w.read(path, load); ReasonOf(err) {
-			case RolledBack, NotYetValid: // a fetched list may be newer than the file
-				lenient = append(lenient, err)
-			default:
-				strict = append(strict, err)
-			}
+			wrong, untimely := w.read(path, load) // a fetched list may be newer than the file
+			strict, lenient = append(strict, wrong), append(lenient, untimely)
 			continue
 		}
 		entries, err := os.ReadDir(path)
@@ -48,41 +44,49 @@ func (w fileWatch) scan(load *crlLoader) (named, found error) {
 		}
 		for _, entry := range entries {
 			if !entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
-				lenient = append(lenient, w.read(filepath.Join(path, entry.Name()), load))
+				wrong, untimely := w.read(filepath.Join(path, entry.Name()), load)
+				lenient = append(lenient, wrong, untimely)
 			}
 		}
 	}
 	return errors.Join(strict...), errors.Join(lenient...)
 }
 
-// read reads one file if it changed.
-func (w fileWatch) read(path string, load *crlLoader) error {
+// read reads one file if it changed. A list in it that is only too old or too new is
+// untimely; what else is refused is wrong.
+func (w fileWatch) read(path string, load *crlLoader) (wrong, untimely error) {
 	limit := load.config.CRL.MaxBytes
 	info, err := os.Stat(path)
 	if err != nil {
-		return refuse(Unavailable, err)
+		return refuse(Unavailable, err), nil
 	}
 	mark := fileMark{info.ModTime(), info.Size()}
 	if !info.Mode().IsRegular() || w[path] == mark {
-		return nil
+		return nil, nil
 	}
 	content, err := readCRLFile(path, 2*limit) // PEM takes a third more
 	if err != nil {
-		return err
+		return err, nil
 	}
-	var errs []error
+	w[path] = mark
 	for _, der := range splitLists(content) {
 		list, err := load.load(der, path)
 		load.record(list.owners, path, err)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+		if err == nil {
+			continue
+		}
+		said := fmt.Errorf("%s: %w", path, err)
+		switch ReasonOf(err) {
+		case NotYetValid: // its time will come; anything else is not read again before it changes
+			delete(w, path)
+			untimely = errors.Join(untimely, said)
+		case RolledBack:
+			untimely = errors.Join(untimely, said)
+		default:
+			wrong = errors.Join(wrong, said)
 		}
 	}
-	err = errors.Join(errs...)
-	if ReasonOf(err) != NotYetValid { // its time will come; anything else is not read again before it changes
-		w[path] = mark
-	}
-	return err
+	return wrong, untimely
 }
 
 // readCRLFile reads a file of at most limit octets.

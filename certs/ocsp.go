@@ -31,7 +31,8 @@ import (
 //
 // An answer is late when its nextUpdate was more than OCSPConfig.Skew ago. What
 // is "good" or "unknown" and signed by a delegated responder whose certificate
-// the authority's CRL policy would refuse now counts as none; "revoked" stays.
+// the authority's CRL policy would refuse now, or with nocheck (RFC 6960 section
+// 4.2.2.2.1) a CRL lists, counts as none; "revoked" stays.
 //
 // It is joined with what the CRLs say (the table of the package comment):
 //
@@ -175,7 +176,7 @@ type OCSPConfig struct {
 	Unseen      time.Duration     // a certificate that was not seen for so long is forgotten; zero is 24 hours
 	Refresh     time.Duration     // the longest time between two questions about a certificate; zero is 12 hours
 	Concurrency int64             // questions at once for each authority; zero is 4
-	Skew        time.Duration     // how far clocks may differ; zero is five minutes
+	Skew        time.Duration     // how far clocks may differ, at most an hour; zero is five minutes
 	Transport   http.RoundTripper // nil is a transport of its own, with the proxy of the environment
 }
 

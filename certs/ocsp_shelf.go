@@ -64,28 +64,38 @@ func (s *ocspShelf) shard(d *serialDigest) *ocspShard { return &s.shards[d[0]%oc
 // seen gets an entry, which the keeper then asks about. Without room for it, nil.
 // It does not allocate for an entry that is there.
 func (s *ocspShelf) see(c *Certificate, limit int64) *ocspEntry {
-	shard := s.shard(&c.serial)
-	shard.mu.RLock()
-	e := shard.entries[c.serial]
-	shard.mu.RUnlock()
+	e := s.find(c)
 	if e == nil {
 		e = s.add(c, limit)
 	}
-	if e == nil || e.serial.Cmp(c.x509.SerialNumber) != 0 { // two numbers of one digest: "good" is only the other's
-		return nil
-	}
-	if !e.seen.Load() {
+	if e != nil && !e.seen.Load() {
 		e.seen.Store(true)
 	}
 	return e
+}
+
+// find finds the entry of a certificate, or nil, and leaves no mark.
+func (s *ocspShelf) find(c *Certificate) *ocspEntry {
+	shard := s.shard(&c.serial)
+	shard.mu.RLock()
+	defer shard.mu.RUnlock()
+	return shard.of(c)
+}
+
+// of gives the entry of a certificate: of two numbers of one digest, "good" is only the other's.
+func (s *ocspShard) of(c *Certificate) *ocspEntry {
+	if e := s.entries[c.serial]; e != nil && e.serial.Cmp(c.x509.SerialNumber) == 0 {
+		return e
+	}
+	return nil
 }
 
 func (s *ocspShelf) add(c *Certificate, limit int64) *ocspEntry {
 	shard := s.shard(&c.serial)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	if e := shard.entries[c.serial]; e != nil {
-		return e
+	if shard.entries[c.serial] != nil {
+		return shard.of(c)
 	}
 	if s.count.Add(1) > limit {
 		s.count.Add(-1)
@@ -193,7 +203,12 @@ func (l *link) standing(at time.Time, skew time.Duration) (RevocationStatus, err
 		}
 	}
 	p := l.authority.ocsp
-	state := p.state(l.certificate, at, crl == 0)
+	var state OCSPState
+	if l.quiet {
+		state = p.read(p.shelf.find(l.certificate), at)
+	} else {
+		state = p.state(l.certificate, at, crl == 0)
+	}
 	good, reason := decideOCSP(p.Mode, state)
 	status, joined := joinOCSP(status, crl, good, reason)
 	switch {
@@ -213,13 +228,20 @@ func (p *ocspPolicy) state(c *Certificate, at time.Time, mayWait bool) OCSPState
 	if e == nil {
 		return OCSPMissing
 	}
-	a := e.answer.Load()
-	if a == nil && mayWait && p.Wait > 0 {
+	if e.answer.Load() == nil && mayWait && p.Wait > 0 {
 		p.await(e)
-		a = e.answer.Load()
 	}
+	return p.read(e, at)
+}
+
+// read tells what the answer of an entry says; no entry says nothing.
+func (p *ocspPolicy) read(e *ocspEntry, at time.Time) OCSPState {
+	if e == nil {
+		return OCSPMissing
+	}
+	a := e.answer.Load()
 	state := a.state(at, p.skew)
-	if state != OCSPMissing && state != OCSPRevoked && a.recheck && !p.clears(a.delegate, at) {
+	if state != OCSPMissing && state != OCSPRevoked && a.delegate != nil && !p.clears(a.delegate, a.noCheck, at) {
 		return OCSPMissing
 	}
 	return state

@@ -327,16 +327,23 @@ func TestOCSPReload(t *testing.T) {
 	})
 }
 
-// TestOCSPDelegateRevoked: a delegated responder without nocheck whose certificate
-// the CRL lists later loses its say at once; what it called revoked stays revoked.
+// TestOCSPDelegateRevoked: a delegated responder whose certificate the CRL lists later
+// loses its say at once, with nocheck too; what it called revoked stays revoked.
 func TestOCSPDelegateRevoked(t *testing.T) {
+	t.Run("without nocheck", func(t *testing.T) { testOCSPDelegateRevoked(t, false) })
+	t.Run("with nocheck", func(t *testing.T) { testOCSPDelegateRevoked(t, true) })
+}
+
+func testOCSPDelegateRevoked(t *testing.T, noCheck bool) {
 	pki := testpki.Load()
 	for status, after := range map[int]certs.Reason{minipki.OCSPGood: certs.RevocationUnknown, minipki.OCSPRevoked: certs.Revoked} {
 		synctest.Test(t, func(t *testing.T) {
 			now := since()
 			key := pki.OtherKeyP256()
 			template := minipki.OCSPResponder(minipki.DN("CN", "TEST responder"))
-			template.Extra = nil
+			if !noCheck {
+				template.Extra = nil
+			}
 			delegate := issue(t, pki.CitizenCA, template, key.Public())
 			network := newResponder(t, func(q inquiry) ([]byte, error) {
 				o := statement(q, now(), status)
@@ -434,4 +441,31 @@ func TestOCSPAllocations(t *testing.T) {
 		}
 		v.Close()
 	}
+}
+
+// TestOCSPExplainAsksNobody: who looks at a certificate does not tell a responder of it.
+func TestOCSPExplainAsksNobody(t *testing.T) {
+	pki := testpki.Load()
+	ca, alice := pki.CitizenCA, pki.AliceEID.DER
+	synctest.Test(t, func(t *testing.T) {
+		now := since()
+		voice := newResponder(t, says(t, ca, now, minipki.OCSPGood))
+		v := newVerifier(t, asking(ca, off, now, voice, certs.OCSP{Mode: certs.OCSPHard, Wait: 5 * time.Second}))
+		defer v.Close()
+		leaf, err := v.Parse(alice)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := func() certs.Reason { return certs.ReasonOf(v.Explain(leaf, nil, now()).Profiles[0].Err) }
+		if before := now(); told() != certs.RevocationUnknown || !now().Equal(before) {
+			t.Errorf("%v after %v", told(), now().Sub(before))
+		}
+		synctest.Wait()
+		if n := voice.asked.Load(); n != 0 || v.Status(now()).Authorities[0].OCSP.Kept != 0 {
+			t.Errorf("%d questions", n)
+		}
+		if _, reason := asks(t, v, alice, now()); reason != 0 || told() != 0 {
+			t.Errorf("identified: %v; explained: %v", reason, told())
+		}
+	})
 }

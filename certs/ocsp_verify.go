@@ -31,8 +31,8 @@ type ocspAnswer struct {
 	status     int // ocsp.Good, ocsp.Revoked, ocsp.Unknown
 	thisUpdate time.Time
 	nextUpdate time.Time
-	delegate   *Certificate // who signed it; nil: the authority itself
-	recheck    bool         // whether the delegate is revoked is asked again whenever the answer is used
+	delegate   *Certificate // who signed it; nil: the authority itself. He is asked about again whenever the answer is used
+	noCheck    bool         // no CRL need clear the delegate
 }
 
 // state is what the answer says at a moment; a nil answer says nothing.
@@ -127,11 +127,12 @@ func noCheck(c *Certificate) bool {
 	return false
 }
 
-// clears tells whether a delegated responder may speak at a moment, by the CRLs of its authority.
-func (p *ocspPolicy) clears(delegate *Certificate, at time.Time) bool {
+// clears tells whether a delegated responder may speak at a moment, by the CRLs of its
+// authority. With nocheck none is needed; one that lists it is heeded all the same.
+func (p *ocspPolicy) clears(delegate *Certificate, noCheck bool, at time.Time) bool {
 	own := link{certificate: delegate, authority: p.authority}
 	_, err := own.revocation(at, p.crlSkew)
-	return err == nil
+	return err == nil || noCheck && ReasonOf(err) != Revoked
 }
 
 // verify proves a response to a question at a moment (RFC 6960 section 3.2).
@@ -171,13 +172,10 @@ func (p *ocspPolicy) signedBy(signer *Certificate, r *ocspResponse, q *ocspQuest
 		if err := signer.covers(now); err != nil {
 			return nil, err
 		}
-		if !noCheck(signer) {
-			if !p.clears(signer, now) {
-				return nil, refuse(WrongSigner, errors.New("OCSP: delegated responder is revoked, or no CRL clears it"))
-			}
-			answer.recheck = true
+		answer.delegate, answer.noCheck = signer, noCheck(signer)
+		if !p.clears(signer, answer.noCheck, now) {
+			return nil, refuse(WrongSigner, errors.New("OCSP: delegated responder is revoked, or no CRL clears it"))
 		}
-		answer.delegate = signer
 		if end := signer.NotAfter(); end.Before(answer.nextUpdate) { // what it signed ends with it
 			answer.nextUpdate = end
 		}

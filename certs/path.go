@@ -25,12 +25,14 @@ type verified struct {
 	links     []link // one for each certificate whose revocation counts
 	notBefore time.Time
 	notAfter  time.Time
+	quiet     bool // an explanation: see link
 }
 
 // link is a certificate of a path and who answers for its revocation.
 type link struct {
 	certificate *Certificate
 	authority   *authority // nil: its issuer came with the message, and no CRL of it is known
+	quiet       bool       // it is not asked in earnest: no responder is asked on its account, and nobody waits
 }
 
 // verify finds the profile that admits a certificate in a role. When only the
@@ -151,7 +153,7 @@ func (v *verified) follow(path []*Certificate) {
 			v.notAfter = c.NotAfter()
 		}
 		if i > 0 {
-			v.links = append(v.links, link{certificate: path[i-1], authority: v.trust.authorities[c.name]})
+			v.links = append(v.links, link{path[i-1], v.trust.authorities[c.name], v.quiet})
 		}
 	}
 }

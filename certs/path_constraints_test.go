@@ -138,13 +138,13 @@ func TestK6NameConstraintsBelow(t *testing.T) {
 	}
 }
 
-// TestZ8NameConstraints: hundreds of subtrees above hundreds of names are some
-// hundred thousand comparisons (Go CVE-2025-58187). They are counted, and refused.
+// TestZ8NameConstraints: a hundred subtrees above a hundred names, as many as a certificate
+// may hold, are more than ten thousand comparisons (Go CVE-2025-58187). They are counted, and refused.
 func TestZ8NameConstraints(t *testing.T) {
 	var bases, names [][]byte
-	for i := range 400 {
+	for i := range 130 {
 		bases = append(bases, subtree(directory, dn(t, "CN", strconv.Itoa(i))))
-		names = append(names, der(directory, dn(t, "C", "BE", "CN", strconv.Itoa(i))))
+		names = append(names, der(directory, dn(t, "CN", strconv.Itoa(1000+i))))
 	}
 	ca := caTemplate("C", "BE", "CN", "TEST many names")
 	ca.Extra = []pkix.Extension{constraints(true, nil, bases)}
@@ -155,6 +155,6 @@ func TestZ8NameConstraints(t *testing.T) {
 	}
 	leaf.Extra = []pkix.Extension{alternative(names...)}
 	if got := under(t, authorities, leaf, nil); got != certs.TooLarge {
-		t.Errorf("four hundred names: %v", got)
+		t.Errorf("a hundred and thirty names: %v", got)
 	}
 }

@@ -57,8 +57,8 @@ func EHealthPlatform(role Role) Profile {
 // clientAuth tell them apart. Its policy identifiers are not known to us: who knows
 // them sets Policies and clears AnyPolicy.
 //
-// Issuers names that intermediate, so that a message may bring it; what it issued is
-// nevertheless refused while no CRL of it is configured.
+// The issuer is admitted by its name as well, so that another certificate of its key may
+// come with a message. Its key must be configured: without its CRL nobody is cleared.
 func IGCSante() Profile {
 	return Profile{
 		Name:            "IGC-Santé organisation",

@@ -183,7 +183,7 @@ func FuzzParseCRL(f *testing.F) {
 		if _, err := indexRevoked(list.revoked); err != nil && ReasonOf(err) == 0 {
 			t.Fatal(err)
 		}
-		if _, err := (&authority{certificate: ca}).prove(list, nil); err == nil && string(der) != signed {
+		if _, err := (&authority{certificate: ca}).prove(list, nil, testpki.Now()); err == nil && string(der) != signed {
 			t.Fatal("a list was proven that its issuer did not sign")
 		}
 	})
@@ -230,7 +230,7 @@ func BenchmarkLoadCRL(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				proven, err := (&authority{certificate: ca}).prove(list, nil)
+				proven, err := (&authority{certificate: ca}).prove(list, nil, testpki.Now())
 				if err != nil || len(proven.index.entries) != n {
 					b.Fatal(err)
 				}

@@ -21,11 +21,12 @@ type crlSlot struct {
 func (s *crlSlot) current() *crlSet { return s.set.Load() }
 
 // put takes a list into the set, unless it would roll back (K3). changed tells whether it is new.
-func (s *crlSlot) put(l *revocationList) (changed bool, err error) {
+// disowned is that of crlSet.with.
+func (s *crlSlot) put(l *revocationList, disowned func(old *revocationList) bool) (changed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.current()
-	next, err := old.with(l)
+	next, err := old.with(l, disowned)
 	if err != nil || next == old {
 		return false, err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -18,6 +19,7 @@ type trust struct {
 	order       []*authority // as configured
 	known       map[[32]byte]*Certificate
 	skew        time.Duration
+	files       []string // CRL files and directories
 }
 
 // profile is a Profile, prepared.
@@ -51,7 +53,7 @@ func newTrust(c *Config, slots func(authorityID) *crlSlot) (*trust, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	t := &trust{authorities: map[authorityID]*authority{}, known: map[[32]byte]*Certificate{}, skew: c.CRL.Skew}
+	t := &trust{authorities: map[authorityID]*authority{}, known: map[[32]byte]*Certificate{}, skew: c.CRL.Skew, files: c.CRL.Files}
 	var errs []error
 	for i := range c.Profiles {
 		p, err := t.prepare(&c.Profiles[i], c, slots)
@@ -205,6 +207,16 @@ func checkAuthority(c *Certificate) error {
 		}
 	}
 	return CheckKey(c.PublicKey(), 0)
+}
+
+// hasSource tells whether CRLs may come from a file or an address.
+func (t *trust) hasSource(source string) bool {
+	file := func(path string) bool {
+		path = filepath.Clean(path)
+		return path == filepath.Clean(source) || path == filepath.Dir(source)
+	}
+	return slices.ContainsFunc(t.files, file) ||
+		slices.ContainsFunc(t.order, func(a *authority) bool { return slices.Contains(a.points, source) })
 }
 
 // serves tells whether any profile is for a role.

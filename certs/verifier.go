@@ -48,10 +48,10 @@ func newVerifier(c Config, background bool) (*Verifier, error) {
 		return nil, err
 	}
 	var err error
-	if v.certificates, err = newDigestCache(c.CacheEntries, certificateKey); err != nil {
+	if v.certificates, err = newDigestCache(c.CacheEntries, certificateKey, certificateWeight); err != nil {
 		return nil, err
 	}
-	if v.identities, err = newDigestCache(c.CacheEntries, func(known *verified) uint64 { return identityKey(known.role, known.leaf) }); err != nil {
+	if v.identities, err = newDigestCache(c.CacheEntries, func(known *verified) uint64 { return identityKey(known.role, known.leaf) }, func(*verified) int64 { return 1 }); err != nil {
 		v.certificates.close()
 		return nil, err
 	}
@@ -116,6 +116,9 @@ func (v *Verifier) install(c Config) error {
 		v.stop()
 		v.done.Wait()
 	}
+	for _, slot := range slots {
+		slot.keep(next.hasSource)
+	}
 	v.slots, v.config, v.files, v.cache = slots, c, files, cache
 	v.trust.Store(next)
 	v.epoch.Add(1)
@@ -146,17 +149,11 @@ func (v *Verifier) Close() {
 
 // Serves tells whether a profile of the configuration serves a role. A role that none
 // serves identifies nobody.
-func (v *Verifier) Serves(role Role) bool {
-	for _, p := range v.trust.Load().profiles {
-		if p.Role == role {
-			return true
-		}
-	}
-	return false
-}
+func (v *Verifier) Serves(role Role) bool { return v.trust.Load().serves(role) }
 
-// Epoch grows with every change of trust and of a CRL. What was derived from an
-// Identity under one epoch may be kept until the next.
+// Epoch grows with every change of trust, of a CRL, and of what an OCSP answer said. It does
+// not grow with time: what was derived from an Identity under one epoch still ends with
+// its NotAfter, and does not know that a list has grown late. Identify does.
 func (v *Verifier) Epoch() uint64 { return v.epoch.Load() }
 
 // Settle waits until the caches show all that was put into them: for benchmarks
@@ -266,7 +263,8 @@ func (v *Verifier) Identify(role Role, leaf *Certificate, intermediates []*Certi
 
 func digestKey(digest *[32]byte) uint64 { return binary.BigEndian.Uint64(digest[:8]) }
 
-func certificateKey(c *Certificate) uint64 { return digestKey(&c.fingerprint) }
+func certificateKey(c *Certificate) uint64   { return digestKey(&c.fingerprint) }
+func certificateWeight(c *Certificate) int64 { return c.weight }
 
 // identityKey selects a place in the cache; what is found there is compared in full.
 func identityKey(role Role, leaf *Certificate) uint64 {

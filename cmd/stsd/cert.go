@@ -33,7 +33,8 @@ func certExplainCommand() *cobra.Command {
 DER; a PEM file may hold those above it too) and says whom it names, in which
 role it would be accepted, by which path, how the revocation of each certificate
 of the path stands, and where it is refused the first rule that it breaks. CRLs
-are those of the files and the cache; the network is not asked.
+are those of the files and the cache; the network is not asked. No OCSP answer
+is there either: where one is required, the certificate is refused for that.
 
 The status is 1 when no role accepts a certificate. What it prints names a
 person: mind where it goes.`,

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -37,10 +39,11 @@ func (c crlCollector) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c crlCollector) Collect(out chan<- prometheus.Metric) {
 	status := c.s.verifier.Status(c.s.now())
+	names := authorityNames(&status)
 	for i := range status.Authorities {
-		a := &status.Authorities[i]
+		a, name := &status.Authorities[i], names[i]
 		gauge := func(d *prometheus.Desc, value float64, labels ...string) {
-			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{a.Subject}, labels...)...)
+			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, append([]string{name}, labels...)...)
 		}
 		gauge(crlUsable, flag(a.Usable()))
 		gauge(crlState, 1, a.State.String(), a.Revocation.String())
@@ -56,11 +59,33 @@ func (c crlCollector) Collect(out chan<- prometheus.Metric) {
 			if !source.LastSuccess.IsZero() {
 				last = float64(source.LastSuccess.Unix())
 			}
-			gauge(crlFailures, float64(source.Failures), source.Source)
-			gauge(crlLastSuccess, last, source.Source)
+			gauge(crlFailures, float64(source.Failures), label(source.Source))
+			gauge(crlLastSuccess, last, label(source.Source))
 		}
 	}
 }
+
+// authorityNames gives what the authorities are called in metrics: their subjects, and where
+// several have one, as after a change of key, their fingerprints too. Two metrics of one
+// name would fail every scrape.
+func authorityNames(status *certs.Status) []string {
+	bearers := map[string]int{}
+	for i := range status.Authorities {
+		bearers[status.Authorities[i].Subject]++
+	}
+	names := make([]string, len(status.Authorities))
+	for i := range status.Authorities {
+		a := &status.Authorities[i]
+		names[i] = a.Subject
+		if bearers[a.Subject] > 1 {
+			names[i] += " " + hex.EncodeToString(a.Fingerprint[:8])
+		}
+	}
+	return names
+}
+
+// label makes the name of a file a label, which must be UTF-8.
+func label(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 func flag(b bool) float64 {
 	if b {

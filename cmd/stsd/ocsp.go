@@ -110,8 +110,9 @@ func (c ocspCollector) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c ocspCollector) Collect(out chan<- prometheus.Metric) {
 	status := c.s.verifier.Status(c.s.now())
+	names := authorityNames(&status)
 	for i := range status.Authorities {
-		authority, o := status.Authorities[i].Subject, status.Authorities[i].OCSP
+		authority, o := names[i], status.Authorities[i].OCSP
 		if o == nil {
 			continue
 		}
