@@ -97,7 +97,8 @@ type Profile struct {
 }
 
 // Authority is a CA certificate that the configuration trusts. One value may
-// stand in several profiles; two of one certificate must agree.
+// stand in several profiles. Two of one authority, such as its renewed certificate, must
+// agree in Revocation and OCSP; the distribution points and CRL signers of both count.
 type Authority struct {
 	Certificate []byte // DER
 

@@ -10,12 +10,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 )
 
 // crlCache keeps what was fetched in a directory, a file for each address, so that a
 // restart begins with the lists that the last run had. Nothing in it is believed: what
 // is read is verified like what comes from the network. A nil cache keeps nothing.
-type crlCache struct{ dir string }
+type crlCache struct {
+	dir string
+	mu  sync.Mutex // one list is written at a time
+}
 
 // cacheEntry stands beside a list: what the server said of it.
 type cacheEntry struct {
@@ -32,7 +37,14 @@ func openCRLCache(dir string) (*crlCache, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, refuse(Unavailable, fmt.Errorf("CRL cache: %w", err))
 	}
-	return &crlCache{dir}, nil
+	left, err := filepath.Glob(filepath.Join(dir, temporaryFiles))
+	if err != nil {
+		return nil, refuse(Unavailable, fmt.Errorf("CRL cache: %w", err))
+	}
+	for _, path := range left { // of a crash
+		os.Remove(path)
+	}
+	return &crlCache{dir: dir}, nil
 }
 
 // path names the file of an address, which may hold what a file name may not.
@@ -41,14 +53,20 @@ func (c *crlCache) path(address, suffix string) string {
 	return filepath.Join(c.dir, hex.EncodeToString(sum[:16])+suffix)
 }
 
-// put keeps a list that was fetched and taken. A disk that fails costs the next start
-// its head start and nothing else: it is told and no error.
-func (c *crlCache) put(address string, der []byte, said validators, log *slog.Logger) {
+// put keeps a list that was fetched and taken, unless a newer one has taken its place
+// meanwhile. A disk that fails costs the next start its head start and nothing else: it is
+// told and no error.
+func (c *crlCache) put(address string, der []byte, said validators, owners []*authority, log *slog.Logger) {
 	if c == nil {
 		return
 	}
-	digest := digestList(der)
-	entry, err := json.Marshal(cacheEntry{Address: address, SHA256: hex.EncodeToString(digest[:]), validators: said})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	current := digestList(der)
+	if !slices.ContainsFunc(owners, func(a *authority) bool { return a.slot.current().find(current) != nil }) {
+		return
+	}
+	entry, err := json.Marshal(cacheEntry{Address: address, SHA256: hex.EncodeToString(current[:]), validators: said})
 	if err == nil {
 		err = replaceFile(c.path(address, ".crl"), der)
 	}
@@ -88,10 +106,12 @@ func (c *crlCache) restore(p *point, load *crlLoader) {
 	}
 }
 
+const temporaryFiles = ".new-*"
+
 // replaceFile writes a file so that a reader, and a start after a crash, finds the old
 // or the new content and no mixture.
 func replaceFile(path string, content []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	file, err := os.CreateTemp(filepath.Dir(path), temporaryFiles) // mode 0600
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ type PathStep struct {
 // intermediates as Identify does, uses no cache and changes nothing: no OCSP responder is
 // asked on its account.
 func (v *Verifier) Explain(leaf *Certificate, intermediates []*Certificate, at time.Time) Explanation {
+	if leaf == nil {
+		return Explanation{SubjectErr: refuse(Malformed, errors.New("no certificate"))}
+	}
 	h := &leaf.holder
 	e := Explanation{
 		Certificate: leaf, Kind: h.kind, Type: h.identifierType, Identifier: h.identifier, SubjectErr: leaf.holderErr,

@@ -1,16 +1,13 @@
 package certs
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +20,7 @@ type fetcher struct {
 	load   crlLoader
 	client *http.Client
 	cache  *crlCache // nil: what is fetched is not kept
+	large  largeBodies
 }
 
 // point is one distribution point of one authority, with what its server said last.
@@ -45,7 +43,7 @@ func (v *Verifier) run(ctx context.Context, t *trust, points []*point) {
 	config := v.config
 	load := crlLoader{trust: t, config: &config, epoch: &v.epoch}
 	if !config.CRL.Offline {
-		f := &fetcher{load: load, client: newClient(&config.CRL), cache: v.cache}
+		f := &fetcher{load: load, client: newClient(&config.CRL), cache: v.cache, large: v.large}
 		for _, p := range points {
 			v.done.Go(func() { f.keep(ctx, p) })
 		}
@@ -79,8 +77,7 @@ func newClient(c *CRLConfig) *http.Client {
 		}
 	}
 	return &http.Client{
-		Transport:     transport,
-		Timeout:       c.Timeout,
+		Transport:     transport, // a fetch has its own deadline: see download
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -132,7 +129,9 @@ func (f *fetcher) wait(p *point) time.Duration {
 
 // fetch fetches one distribution point once.
 func (f *fetcher) fetch(ctx context.Context, p *point) error {
-	der, said, err := f.get(ctx, p)
+	d := f.begin(ctx)
+	defer d.end()
+	der, said, err := d.get(p)
 	var list taken
 	if err == nil && der != nil {
 		list, err = f.load.load(der, p.address)
@@ -147,7 +146,7 @@ func (f *fetcher) fetch(ctx context.Context, p *point) error {
 	if err == nil && der != nil {
 		f.load.record(list.owners, p.address, nil)
 		p.next, p.validators = list.next, said
-		f.cache.put(p.address, der, said, f.load.config.Log)
+		f.cache.put(p.address, der, said, list.owners, f.load.config.Log)
 	}
 	if err != nil {
 		p.failures++
@@ -156,49 +155,6 @@ func (f *fetcher) fetch(ctx context.Context, p *point) error {
 	}
 	p.failures = 0
 	return nil
-}
-
-// get gives the CRL in DER, or nothing when the server says that it has not changed.
-func (f *fetcher) get(ctx context.Context, p *point) (der []byte, said validators, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.address, nil)
-	if err != nil {
-		return nil, said, refuse(Malformed, err)
-	}
-	request.Header.Set("Accept", "application/pkix-crl")
-	request.Header.Set("User-Agent", "sceau")
-	if p.ETag != "" {
-		request.Header.Set("If-None-Match", p.ETag)
-	}
-	if p.LastModified != "" {
-		request.Header.Set("If-Modified-Since", p.LastModified)
-	}
-	response, err := f.client.Do(request)
-	if err != nil {
-		var failed *url.Error
-		if errors.As(err, &failed) {
-			err = failed.Err
-		}
-		return nil, said, refuse(Unavailable, err)
-	}
-	defer response.Body.Close()
-	switch {
-	case response.StatusCode == http.StatusNotModified && (p.validators != (validators{})):
-		return nil, said, nil
-	case response.StatusCode != http.StatusOK:
-		return nil, said, refuse(Unavailable, fmt.Errorf("HTTP status %d", response.StatusCode))
-	case response.ContentLength > f.load.config.CRL.MaxBytes:
-		return nil, said, refuse(TooLarge, fmt.Errorf("CRL of %d octets", response.ContentLength))
-	}
-	limit := f.load.config.CRL.MaxBytes
-	body := bytes.NewBuffer(make([]byte, 0, max(response.ContentLength, 0)+bytes.MinRead))
-	if _, err := body.ReadFrom(io.LimitReader(response.Body, limit+1)); err != nil {
-		return nil, said, refuse(Unavailable, err)
-	}
-	if int64(body.Len()) > limit {
-		return nil, said, refuse(TooLarge, errors.New("CRL"))
-	}
-	said = validators{ETag: response.Header.Get("ETag"), LastModified: response.Header.Get("Last-Modified")}
-	return splitLists(body.Bytes())[0], said, nil
 }
 
 // Fetch fetches every distribution point now, at once, and waits for all. The
@@ -211,7 +167,7 @@ func (v *Verifier) Fetch(ctx context.Context) error {
 	if config.CRL.Offline {
 		return refuse(Unavailable, errors.New("CRLs are not fetched: the configuration says offline"))
 	}
-	f := &fetcher{load: crlLoader{trust: t, config: &config, epoch: &v.epoch}, client: newClient(&config.CRL), cache: cache}
+	f := &fetcher{load: crlLoader{trust: t, config: &config, epoch: &v.epoch}, client: newClient(&config.CRL), cache: cache, large: v.large}
 	defer f.client.CloseIdleConnections()
 	points := t.points()
 	errs := make([]error, len(points))

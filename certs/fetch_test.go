@@ -3,6 +3,8 @@ package certs_test
 import (
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -159,5 +161,91 @@ func TestSourcesAreThoseConfigured(t *testing.T) {
 	}
 	if s := v.Status(testpki.Now()).Authorities; s[0].LastError() != nil || len(s[0].Sources) != 1 || len(s[1].Sources) != 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// countedBody is a body that waits, after its first megabyte and an octet, until it is let go.
+type countedBody struct {
+	left   int
+	read   int
+	first  *atomic.Int64 // bodies of which the first part was read
+	active *atomic.Int64 // bodies of which more is being read
+	most   *atomic.Int64
+	let    <-chan struct{}
+	inside bool
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	const first = 1<<20 + 1
+	if b.read >= first && !b.inside {
+		b.inside = true
+		for now := b.active.Add(1); ; {
+			if old := b.most.Load(); now <= old || b.most.CompareAndSwap(old, now) {
+				break
+			}
+		}
+		<-b.let
+	}
+	if b.left == 0 {
+		if b.inside {
+			b.active.Add(-1)
+		}
+		return 0, io.EOF
+	}
+	n := min(len(p), b.left)
+	if b.read < first {
+		n = min(n, first-b.read)
+	}
+	clear(p[:n])
+	b.left -= n
+	if b.read += n; b.read == first {
+		b.first.Add(1)
+	}
+	return n, nil
+}
+
+func (b *countedBody) Close() error { return nil }
+
+// TestK1LargeBodiesShareMemory: many distribution points that answer with as much as they may
+// would take as much at once. They are read one or two at a time, and none is lost by waiting.
+func TestK1LargeBodiesShareMemory(t *testing.T) {
+	pki := testpki.Load()
+	var points []string
+	for i := range 20 {
+		points = append(points, fmt.Sprintf("http://ca.example/%d.crl", i))
+	}
+	var first, active, most atomic.Int64
+	let := make(chan struct{})
+	c := anchored(pki.CitizenCA, certs.Revocation{}, points...)
+	c.CRL.Refresh = 24 * time.Hour
+	c.CRL.Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+		body := &countedBody{left: 3 << 20, first: &first, active: &active, most: &most, let: let}
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: -1, Body: body}, nil
+	})
+	v := open(t, c) // its background reads them
+	for first.Load() < 20 || active.Load() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	if n := active.Load(); n != 2 {
+		t.Errorf("%d large bodies at once", n)
+	}
+	if got := reasonOf(t, v, certs.RoleIdentity, pki.AliceEID.DER); got != certs.RevocationUnknown {
+		t.Errorf("while they wait: %v", got)
+	}
+	close(let)
+	for {
+		tried := 0
+		for _, source := range v.Status(testpki.Now()).Authorities[0].Sources {
+			if certs.ReasonOf(source.LastError) == certs.Malformed { // read whole, and no CRL
+				tried++
+			}
+		}
+		if tried == 20 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if n := most.Load(); n != 2 {
+		t.Errorf("%d large bodies at once", n)
 	}
 }

@@ -219,3 +219,48 @@ func TestRefusedIsKnown(t *testing.T) {
 		t.Errorf("%v allocations", allocs)
 	}
 }
+
+// TestPinnedAndListed: a certificate that the configuration pins is trusted as it stands, also
+// where another profile of the role, before or after, would refuse it by its authority's CRL;
+// and what is known of it from before changes nothing.
+func TestPinnedAndListed(t *testing.T) {
+	pki := testpki.Load()
+	pinned, named := certs.TokenIssuer(), certs.TokenIssuer()
+	pinned.Pinned = [][]byte{pki.STS.DER}
+	named.Roots = []*certs.Authority{{Certificate: pki.EHealthCA.DER()}}
+	named.Subjects = []string{subjectText(t, pki.STS.DER)}
+	for name, profiles := range map[string][]certs.Profile{"pinned first": {pinned, named}, "pinned last": {named, pinned}} {
+		t.Run(name, func(t *testing.T) {
+			c := certs.Config{Profiles: profiles, Now: testpki.Now, Log: quiet()}
+			c.CRL.Files = []string{files(t, sign(t, pki.EHealthCA, list()))}
+			v := open(t, c)
+			for range 2 {
+				if got := reasonOf(t, v, certs.RoleSTS, pki.STS.DER); got != 0 {
+					t.Errorf("before it is listed: %v", got)
+				}
+				v.Settle()
+			}
+			newer := list(pki.STS.DER)
+			newer.Number = 6
+			c.CRL.Files = []string{files(t, sign(t, pki.EHealthCA, newer))}
+			if err := v.Reload(c); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if got := reasonOf(t, v, certs.RoleSTS, pki.STS.DER); got != 0 {
+					t.Errorf("listed: %v", got)
+				}
+				v.Settle()
+			}
+		})
+	}
+}
+
+func subjectText(t *testing.T, der []byte) string {
+	t.Helper()
+	c, err := certs.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Subject().String()
+}

@@ -65,7 +65,8 @@ type OCSP struct {
 	Signers [][]byte
 
 	// Wait is how long, in the mode hard, a request may wait for the first answer
-	// about a certificate; when the first try has ended nobody waits. Zero: such a
+	// about a certificate; when the first try has ended nobody waits. It counts for each
+	// certificate that a request brings, and for each path of one. Zero: such a
 	// request is refused with RevocationUnknown, and the answer is there for the next.
 	Wait time.Duration
 

@@ -44,20 +44,23 @@ func (t *trust) verify(role Role, leaf *Certificate, intermediates []*Certificat
 	}
 	var refusal error
 	var proven *verified
-	for _, p := range t.profiles {
-		if p.Role != role {
-			continue
-		}
-		kind := p.admits(leaf)
-		if kind == Nobody {
-			continue
-		}
-		v, status, err := t.verifyUnder(p, kind, leaf, intermediates, at)
-		if err == nil {
-			return v, status, nil
-		}
-		if refusal == nil || telling(ReasonOf(err)) > telling(ReasonOf(refusal)) { // of several profiles, the one whose authorities know the certificate tells more
-			refusal, proven = err, v
+	// A certificate that is pinned is trusted as it stands, whatever stands before that in the configuration.
+	for _, pinned := range [...]bool{true, false} {
+		for _, p := range t.profiles {
+			if p.Role != role || p.pinned[leaf.fingerprint] != pinned {
+				continue
+			}
+			kind := p.admits(leaf)
+			if kind == Nobody {
+				continue
+			}
+			v, status, err := t.verifyUnder(p, kind, leaf, intermediates, at)
+			if err == nil {
+				return v, status, nil
+			}
+			if refusal == nil || telling(ReasonOf(err)) > telling(ReasonOf(refusal)) { // of several profiles, the one whose authorities know the certificate tells more
+				refusal, proven = err, v
+			}
 		}
 	}
 	if refusal != nil {

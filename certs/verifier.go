@@ -32,7 +32,8 @@ type Verifier struct {
 	epoch  atomic.Uint64
 	files  fileWatch
 	cache  *crlCache
-	still  bool // nothing goes on in the background
+	large  largeBodies // shared by all that fetch
+	still  bool        // nothing goes on in the background
 }
 
 // NewVerifier checks a configuration, reads its CRL files, and starts to fetch
@@ -42,7 +43,7 @@ func NewVerifier(c Config) (*Verifier, error) { return newVerifier(c, true) }
 
 // newVerifier makes a Verifier, with or without what goes on in the background.
 func newVerifier(c Config, background bool) (*Verifier, error) {
-	v := &Verifier{slots: map[authorityID]*crlSlot{}, texts: texts{seed: maphash.MakeSeed()}, still: !background}
+	v := &Verifier{slots: map[authorityID]*crlSlot{}, texts: texts{seed: maphash.MakeSeed()}, large: newLargeBodies(), still: !background}
 	c = c.withDefaults()
 	if err := c.check(); err != nil {
 		return nil, err
