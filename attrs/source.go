@@ -75,6 +75,9 @@ func (s *Static) ID() string { return s.id }
 // Epoch implements Versioned: the data never change.
 func (s *Static) Epoch() (uint64, bool) { return 1, true }
 
+// Idempotent implements Idempotent.
+func (s *Static) Idempotent() bool { return true }
+
 // Resolve implements Source.
 func (s *Static) Resolve(ctx context.Context, q *Query, dst []Certified) ([]Certified, error) {
 	if err := ctx.Err(); err != nil {
