@@ -125,12 +125,13 @@ func (f *flight) put(ctx context.Context, m *member) ([]Certified, []error, erro
 			continue
 		}
 		for n, i := range slices.Clone(left) {
-			d := f.Definitions[i]
-			if wrong := got[n].Check(f.At); wrong == nil {
+			err := acceptable(&got[n], m.source, f.At)
+			switch {
+			case err == nil:
 				answers[i] = got[n]
-			} else if err := badAnswer(m.source.ID(), d, wrong); f.optional[i] {
-				giveUp(d, err)
-			} else {
+			case f.optional[i]:
+				giveUp(f.Definitions[i], err)
+			default:
 				return nil, nil, err
 			}
 		}
@@ -139,6 +140,17 @@ func (f *flight) put(ctx context.Context, m *member) ([]Certified, []error, erro
 		}
 		return answers, faults, nil
 	}
+}
+
+// acceptable says what is wrong with one answer, or why its source could not give one.
+func acceptable(c *Certified, source Source, at time.Time) error {
+	if c.State == Unresolved && c.Failure != nil {
+		return c.Failure
+	}
+	if wrong := c.Check(at); wrong != nil {
+		return badAnswer(source.ID(), c.Definition, wrong)
+	}
+	return nil
 }
 
 // culprit gives the optional attribute that a bad answer is about, or nil.

@@ -19,8 +19,9 @@ const (
 	// Unknown: the source holds no value.
 	Unknown
 
-	// Unresolved: no source could be had, and the attribute is one without which the query is answered. It is no answer:
-	// it has no values and no validity, [Certified.Check] refuses it, and it is left out of whatever is made of the others.
+	// Unresolved: no answer could be had, and the attribute is one without which the query is answered; Failure says why.
+	// It is no answer: it has no values and no validity, [Certified.Check] refuses it, and it is left out of whatever is
+	// made of the others.
 	Unresolved
 )
 
@@ -72,8 +73,8 @@ type Certified struct {
 	// stalest.
 	Origin Origin
 
-	// Failure says why an Unresolved attribute could not be had; zero otherwise.
-	Failure Reason
+	// Failure says why an Unresolved attribute could not be had; nil otherwise.
+	Failure *Error
 
 	// Values of an affirmed attribute that is not a boolean: at least one, each valid for the kind. Empty otherwise.
 	Values []string

@@ -20,6 +20,7 @@ type call struct {
 type question struct {
 	Query
 	subjects []Subject // of each definition
+	optional []bool    // of each definition
 	key      uint64    // fingerprint of the route and the questions
 }
 
@@ -35,23 +36,24 @@ func (t *table) question(q *Query, i int) (*question, error) {
 			return nil, err
 		}
 		c.Definitions, c.subjects = append(c.Definitions, d), append(c.subjects, subject)
+		c.optional = append(c.optional, q.Partial || t.optional[d.index])
 	}
 	return c, nil
 }
 
 func (c *question) equal(other *question) bool {
-	return slices.Equal(c.Definitions, other.Definitions) && slices.Equal(c.subjects, other.subjects)
+	return slices.Equal(c.Definitions, other.Definitions) && slices.Equal(c.subjects, other.subjects) &&
+		slices.Equal(c.optional, other.optional)
 }
 
 // A flight is a question that is being put to the sources of a route, for one query or for several that ask the same.
 type flight struct {
 	*question
-	route    *route
-	optional []bool // by place in the question
-	budget   time.Duration
-	now      func() time.Time
-	epochs   []epoch // before the question: an answer may be newer than the epochs it is kept under, never older
-	cancel   context.CancelFunc
+	route  *route
+	budget time.Duration
+	now    func() time.Time
+	epochs []epoch // before the question: an answer may be newer than the epochs it is kept under, never older
+	cancel context.CancelFunc
 
 	waiting int  // queries that wait for it; guarded by flights.mu
 	listed  bool // others find it; guarded by flights.mu
@@ -89,9 +91,6 @@ func (r *Resolver) board(ctx context.Context, t *table, c *call) {
 		e := m.epoch()
 		known = known && (e.known || len(route.members) > 1)
 		f.epochs = append(f.epochs, e)
-	}
-	for _, d := range c.question.Definitions {
-		f.optional = append(f.optional, t.optional[d.index])
 	}
 	if r.cache != nil && route.ttl > 0 && known {
 		c.question.key = r.cache.key(route, c.question)

@@ -167,7 +167,7 @@ func (g *rig) put(ctx context.Context, q *Query) string {
 			if !g.resolver.Optional(c.Definition) || c.Check(q.At) == nil || len(wire(*c)) != 0 {
 				g.t.Errorf("left out, and yet something: %+v", c)
 			}
-			words = append(words, "left out: "+c.Failure.String())
+			words = append(words, "left out: "+c.Failure.Reason.String())
 			continue
 		}
 		if err := c.Check(q.At); err != nil {

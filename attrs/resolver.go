@@ -97,7 +97,7 @@ func (r *Resolver) Optional(d *Definition) bool {
 // *Error, and dst comes back as it was. Every answer has been checked against its definition and holds at q.At.
 //
 // The one exception is an attribute that the configuration calls optional: where it cannot be had its answer has the State
-// Unresolved, which is no answer, and the others are given. What is wrong with the query itself, such as a subject that it
+// Unresolved, which is no answer, and the others are given; so is every attribute of a Partial query. What is wrong with the query itself, such as a subject that it
 // does not hold, is an error for optional attributes too.
 func (r *Resolver) Resolve(ctx context.Context, q *Query, dst []Certified) ([]Certified, error) {
 	if err := ctx.Err(); err != nil {
@@ -197,7 +197,8 @@ func (r *Resolver) settle(ctx, within context.Context, t *table, q *Query, c *ca
 	route := t.routes[c.route]
 	got, err := r.await(within, t, c)
 	if err == nil {
-		return t.place(q, c.route, got, answers)
+		t.place(q, c.route, got, answers)
+		return nil
 	}
 	if ctx.Err() != nil { // the caller has no use for anything
 		return Unavailable(ctx, route.id(), err)
@@ -212,8 +213,8 @@ func (r *Resolver) settle(ctx, within context.Context, t *table, q *Query, c *ca
 	default: // something is wrong with the query
 		return err
 	}
-	for _, d := range c.question.Definitions {
-		if !t.optional[d.index] {
+	for i := range c.question.Definitions {
+		if !c.question.optional[i] {
 			return err
 		}
 	}
@@ -225,8 +226,8 @@ func (r *Resolver) settle(ctx, within context.Context, t *table, q *Query, c *ca
 	return nil
 }
 
-// place copies answers into their places. got has been checked, but for what its faults say.
-func (t *table) place(q *Query, route int, got *flight, answers []Certified) error {
+// place copies answers into their places. got has been checked, and has faults about optional attributes alone.
+func (t *table) place(q *Query, route int, got *flight, answers []Certified) {
 	next := 0
 	for i, d := range q.Definitions {
 		if !t.belongs(q, d, route) {
@@ -236,19 +237,20 @@ func (t *table) place(q *Query, route int, got *flight, answers []Certified) err
 		switch {
 		case fault == nil:
 			answers[i] = got.answers[next]
-		case t.optional[d.index]:
+		default:
 			answers[i] = t.unresolved(d, fault)
-		default: // it was optional when the question was put
-			return fault
 		}
 		next++
 	}
-	return nil
 }
 
 // unresolved says that an optional attribute could not be had.
 func (t *table) unresolved(d *Definition, err error) Certified {
 	route := t.routes[t.of[d.index]]
 	route.counters.leftOut.Add(1)
-	return Certified{Definition: d, State: Unresolved, Failure: ReasonOf(err), Source: route.id()}
+	var why *Error
+	if !errors.As(err, &why) {
+		why = &Error{Reason: SourceUnavailable, Source: route.id(), Attribute: d.Name, Err: err}
+	}
+	return Certified{Definition: d, State: Unresolved, Failure: why, Source: route.id()}
 }

@@ -126,7 +126,7 @@ func (r *road) leaveOut(b *Bound, answers []attrs.Certified) ([]attrs.Certified,
 				w.permitted = false
 				event.Disposition, event.State, event.Source = audit.Omitted, audit.Unavailable, answer.Source
 				r.status.LeftOut = append(r.status.LeftOut, r.named(w))
-				r.event.Cause += "left out: source " + answer.Source + ": " + answer.Failure.String() + "; "
+				r.event.Cause += "left out: " + answer.Failure.Error() + "; "
 				continue
 			}
 			kept = append(kept, *answer)
