@@ -57,15 +57,24 @@ func NewResolver(c Config) (*Resolver, error) {
 	return r, nil
 }
 
-// Replace changes the configuration for the queries that begin from now on; on an error the old one stays. The catalogue and
-// the size of the cache cannot change. Breakers and counters of sources that stay are kept, and what a route with the same
-// sources has said. It must not be called by two goroutines at once.
-func (r *Resolver) Replace(c Config) error {
+// Check says why Replace would refuse a configuration, nil when it would not.
+func (r *Resolver) Check(c Config) error {
 	old := r.table.Load()
 	if c.Catalogue != old.catalogue || c.CacheEntries != old.entries {
 		return errors.New("attribute resolver: catalogue and size of the cache cannot change")
 	}
-	t, err := newTable(&c, old, &r.number)
+	_, err := newTable(&c, nil, new(uint64))
+	return err
+}
+
+// Replace changes the configuration for the queries that begin from now on; on an error the old one stays. The catalogue and
+// the size of the cache cannot change. Breakers and counters of sources that stay are kept, and what a route with the same
+// sources has said. It must not be called by two goroutines at once.
+func (r *Resolver) Replace(c Config) error {
+	if err := r.Check(c); err != nil {
+		return err
+	}
+	t, err := newTable(&c, r.table.Load(), &r.number)
 	if err != nil {
 		return err
 	}

@@ -19,5 +19,6 @@ func (s *system) collectors() {
 	}, func() float64 { return float64(s.overload.total.Load()) }))
 	s.metrics.MustRegister(crlCollector{s})
 	s.metrics.MustRegister(ocspCollector{s})
+	s.metrics.MustRegister(sourceCollector{s})
 	s.metrics.MustRegister(s.handshake.refused)
 }
