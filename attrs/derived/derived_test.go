@@ -431,3 +431,35 @@ func (broken) ID() string { return "broken" }
 func (broken) Resolve(_ context.Context, _ *attrs.Query, dst []attrs.Certified) ([]attrs.Certified, error) {
 	return dst, fmt.Errorf("down")
 }
+
+// Whatever a pattern, a template and a value are: what is derived is a value of its kind, or none, or an error.
+func FuzzMatch(f *testing.F) {
+	c := catalogue(f)
+	f.Add(`([0-9]{2})-(?P<b>[0-9]+)`, "${b}/$1", "12-345")
+	f.Add(`(.*)`, "$1", "71000041001")
+	f.Add(`a)|(?:b`, "$$", "b")
+	f.Add(`\A\z|(x)?`, "$1", "y")
+	f.Fuzz(func(t *testing.T, pattern, template, value string) {
+		w := &world{says: map[string]attrs.Certified{"t1": values(value)}}
+		for _, of := range []string{"t3", "n11", "b1"} {
+			form := Match{Of: name("t1"), Pattern: pattern, Value: template}
+			if of == "b1" {
+				form.Value = ""
+			}
+			s, err := Open(Config{ID: "derived", Catalogue: c, Inputs: w, Rules: []Rule{{name(of), form}}})
+			if err != nil {
+				continue
+			}
+			got, err := ask(t, s, c, of)
+			if err != nil {
+				if attrs.ReasonOf(err) != attrs.BadAnswer || len(got) != 0 || len(value) > 3 && strings.Contains(err.Error(), ": "+value) {
+					t.Fatal(err)
+				}
+				continue
+			}
+			if err := got[0].Check(instant); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

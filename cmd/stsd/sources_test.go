@@ -118,6 +118,13 @@ func TestSeveralSources(t *testing.T) {
 	}
 	get("/healthz/ready", 200, "ready")
 
+	hidden := attrs.Designator{Name: "urn:example:code", Namespace: attrs.NamespaceCertified}
+	var unknown *wsc.StatusError
+	if _, err := d.client.Token(t.Context(), v.url, alice, &wsc.Request{Attributes: []attrs.Designator{hidden}, Validity: time.Hour}); !errors.As(err, &unknown) ||
+		unknown.Message != "REQ-12: Requested attribute is not known" {
+		t.Errorf("a hidden attribute: %v", err)
+	}
+
 	// The nurses' registry is lost, and its last answer with it.
 	nurses := filepath.Join(v.dir, "nurses.db")
 	if err := os.Rename(nurses, nurses+".away"); err != nil {
