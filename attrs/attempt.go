@@ -67,8 +67,12 @@ func (f *flight) attempt(ctx context.Context, m *member) ([]Certified, []error, 
 	if !ok {
 		return nil, nil, &Error{Reason: SourceUnavailable, Source: m.source.ID(), Err: errBreakerOpen}
 	}
-	within, cancel := context.WithTimeout(ctx, f.route.timeout)
-	defer cancel()
+	within := ctx
+	if f.route.timeout < f.budget {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, f.route.timeout)
+		defer cancel()
+	}
 	answers, faults, err := f.put(within, m)
 	now := f.now()
 	m.counters.count(now.Sub(began), err)
@@ -95,6 +99,10 @@ func (f *flight) judge(took time.Duration, cut bool, err error) outcome {
 // put asks one source. Where its data about an optional attribute are bad the question is put once more without it, so that
 // an optional attribute never takes a mandatory one with it.
 func (f *flight) put(ctx context.Context, m *member) ([]Certified, []error, error) {
+	got, err := f.once(ctx, m.source, nil)
+	if err == nil && f.allAcceptable(got, m.source) { // nearly always
+		return got, nil, nil
+	}
 	answers, faults := make([]Certified, len(f.Definitions)), []error(nil)
 	left := make([]int, len(f.Definitions)) // places not given up
 	for i := range left {
@@ -111,8 +119,7 @@ func (f *flight) put(ctx context.Context, m *member) ([]Certified, []error, erro
 		}
 		left = slices.DeleteFunc(left, func(i int) bool { return f.Definitions[i] == d })
 	}
-	for {
-		got, err := f.once(ctx, m.source, left)
+	for ; ; got, err = f.once(ctx, m.source, left) {
 		if err != nil {
 			culprit := f.culprit(err, left)
 			if culprit == nil {
@@ -140,6 +147,15 @@ func (f *flight) put(ctx context.Context, m *member) ([]Certified, []error, erro
 		}
 		return answers, faults, nil
 	}
+}
+
+func (f *flight) allAcceptable(got []Certified, source Source) bool {
+	for i := range got {
+		if acceptable(&got[i], source, f.At) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // acceptable says what is wrong with one answer, or why its source could not give one.
@@ -176,12 +192,15 @@ func firstOf(faults []error) error {
 	return nil
 }
 
-// once calls a source for the definitions at some places and sees that each answer is about the one that was asked. It ends
-// with ctx, whether or not the source does.
+// once calls a source for the definitions at some places, nil for all, and sees that each answer is about the one that was
+// asked. It ends with ctx, whether or not the source does.
 func (f *flight) once(ctx context.Context, source Source, places []int) ([]Certified, error) {
-	q := &Query{Subjects: slices.Clone(f.Subjects), At: f.At, Definitions: make([]*Definition, len(places))}
-	for n, i := range places {
-		q.Definitions[n] = f.Definitions[i]
+	q := f.Query
+	if places != nil {
+		q.Definitions = make([]*Definition, len(places))
+		for n, i := range places {
+			q.Definitions[n] = f.Definitions[i]
+		}
 	}
 	type result struct {
 		answers []Certified
@@ -189,7 +208,7 @@ func (f *flight) once(ctx context.Context, source Source, places []int) ([]Certi
 	}
 	done := make(chan result, 1)
 	go func() {
-		answers, err := guarded(ctx, source, q)
+		answers, err := guarded(ctx, source, &q)
 		done <- result{answers, err}
 	}()
 	var got result
@@ -210,11 +229,11 @@ func (f *flight) once(ctx context.Context, source Source, places []int) ([]Certi
 			return nil, got.err
 		}
 		return nil, Unavailable(ctx, id, got.err)
-	case len(got.answers) != len(places):
-		return nil, badAnswerf(id, nil, "%d answers to %d questions", len(got.answers), len(places))
+	case len(got.answers) != len(q.Definitions):
+		return nil, badAnswerf(id, nil, "%d answers to %d questions", len(got.answers), len(q.Definitions))
 	}
-	for n, i := range places {
-		if got.answers[n].Definition != f.Definitions[i] {
+	for n, d := range q.Definitions {
+		if got.answers[n].Definition != d {
 			return nil, badAnswerf(id, nil, "an answer is about another attribute than the question")
 		}
 	}

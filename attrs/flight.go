@@ -109,8 +109,11 @@ func (r *Resolver) board(ctx context.Context, t *table, c *call) {
 		r.flights.mu.Unlock()
 	}
 	c.flight = f
-	// Whoever asked first may give up; the others still wait.
-	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.budget)
+	within, cancel := ctx, context.CancelFunc(func() {}) // nobody else finds it: it ends with this query
+	if f.listed {
+		// Whoever asked first may give up; the others still wait.
+		within, cancel = context.WithTimeout(context.WithoutCancel(ctx), t.budget)
+	}
 	f.cancel = cancel
 	go func() {
 		f.fly(within)
