@@ -12,20 +12,21 @@ import (
 type cache struct {
 	entries *ristretto.Cache[uint64, *kept]
 	seed    maphash.Seed // so that nobody can choose subjects whose keys collide (Z5)
-	ttl     time.Duration
 }
 
-// kept is the answers of one source to one list of questions. It is immutable.
+// kept is the answers of one route to one list of questions. It is immutable.
 type kept struct {
-	source   int
-	epoch    uint64
+	route    uint64      // number of the route
+	epochs   []epoch     // of each of its sources, before the question
+	giver    int         // which of them answered
 	subjects []Subject   // of each answer
 	answers  []Certified // in the order asked
 	from     time.Time   // instant for which they were given
-	until    time.Time   // first instant at which they may be used no more
+	until    time.Time   // first instant at which they are fresh no more
+	end      time.Time   // first instant at which they may not even be used stale
 }
 
-func newCache(entries int64, ttl time.Duration) (*cache, error) {
+func newCache(entries int64) (*cache, error) {
 	c, err := ristretto.NewCache(&ristretto.Config[uint64, *kept]{
 		NumCounters:        10 * entries,
 		MaxCost:            entries,
@@ -35,13 +36,14 @@ func newCache(entries int64, ttl time.Duration) (*cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("attribute cache: %w", err)
 	}
-	return &cache{entries: c, seed: maphash.MakeSeed(), ttl: ttl}, nil
+	return &cache{entries: c, seed: maphash.MakeSeed()}, nil
 }
 
 func (c *cache) close() { c.entries.Close() }
 
 // A fingerprint is the key under which answers are kept. It is 64 bits wide and may collide, so that what is found is
-// compared with what was asked.
+// compared with what was asked. Epochs are not in it: answers of an older state of the data are replaced by newer ones, and
+// found when they are to be used stale.
 type fingerprint struct{ h maphash.Hash }
 
 func (f *fingerprint) number(n uint64) {
@@ -59,16 +61,30 @@ func (f *fingerprint) question(d *Definition, s Subject) {
 	f.h.WriteString(s.Value)
 }
 
-// recall looks for answers of source s that are kept and may be used, and puts them into their places. It does not
-// allocate, except for the subject of a relation and in queries of more than sixteen attributes.
-func (r *Resolver) recall(q *Query, s int, answers []Certified) (bool, error) {
+func (c *cache) key(r *route, q *question) uint64 {
+	var f fingerprint
+	f.h.SetSeed(c.seed)
+	f.number(r.number)
+	for i, d := range q.Definitions {
+		f.question(d, q.subjects[i])
+	}
+	return f.h.Sum64()
+}
+
+// recall looks for answers of route i that are kept and fresh, and puts them into their places. It does not allocate, except
+// for the subject of a relation and in queries of more than sixteen attributes.
+func (r *Resolver) recall(t *table, q *Query, i int, answers []Certified) (bool, error) {
+	route := t.routes[i]
+	if r.cache == nil || route.ttl == 0 {
+		return false, nil
+	}
 	var few [16]Subject
 	subjects := few[:0]
 	var f fingerprint
 	f.h.SetSeed(r.cache.seed)
-	f.number(uint64(s))
+	f.number(route.number)
 	for _, d := range q.Definitions {
-		if !r.belongs(q, d, s) {
+		if !t.belongs(q, d, i) {
 			continue
 		}
 		subject, err := q.Subject(d)
@@ -78,61 +94,92 @@ func (r *Resolver) recall(q *Query, s int, answers []Certified) (bool, error) {
 		subjects = append(subjects, subject)
 		f.question(d, subject)
 	}
-	var epoch uint64
-	if v, ok := r.sources[s].(Versioned); ok {
-		if epoch, ok = v.Epoch(); !ok {
-			return false, nil
+	k, ok := r.cache.entries.Get(f.h.Sum64())
+	// Not before the instant for which they were given: what has begun since may not have begun then.
+	if !ok || k.route != route.number || q.At.Before(k.from) || !q.At.Before(k.until) || !route.current(k) ||
+		!k.place(t, q, i, subjects, answers, Cached) {
+		route.counters.misses.Add(1)
+		return false, nil
+	}
+	route.counters.hits.Add(1)
+	return true, nil
+}
+
+// current says that no source of the route is in another state than before the answers were given.
+func (r *route) current(k *kept) bool {
+	for n, m := range r.members {
+		if m.epoch() != k.epochs[n] {
+			return false
 		}
 	}
-	f.number(epoch)
-	k, ok := r.cache.entries.Get(f.h.Sum64())
-	if !ok || k.source != s || k.epoch != epoch || len(k.answers) != len(subjects) {
-		return false, nil
-	}
-	// Not before the instant for which they were given: what has begun since may not have begun then.
-	if q.At.Before(k.from) || !q.At.Before(k.until) {
-		return false, nil
+	return true
+}
+
+// place compares the answers with the questions and copies them into their places: all or none.
+func (k *kept) place(t *table, q *Query, i int, subjects []Subject, answers []Certified, origin Origin) bool {
+	if len(k.answers) != len(subjects) {
+		return false
 	}
 	next := 0
 	for _, d := range q.Definitions { // compared wholly before the first is copied
-		if !r.belongs(q, d, s) {
+		if !t.belongs(q, d, i) {
 			continue
 		}
 		if k.answers[next].Definition != d || k.subjects[next] != subjects[next] {
-			return false, nil
+			return false
 		}
 		next++
 	}
 	next = 0
-	for i, d := range q.Definitions {
-		if r.belongs(q, d, s) {
-			answers[i] = k.answers[next]
+	for n, d := range q.Definitions {
+		if t.belongs(q, d, i) {
+			answers[n] = k.answers[next]
+			answers[n].Origin = origin
 			next++
 		}
 	}
-	return true, nil
+	return true
 }
 
-// keep remembers the checked answers of a call until the first of them ends, and no longer than the time to live.
-func (c *cache) keep(call *call) {
-	k := &kept{
-		source: call.index, epoch: call.epoch, answers: call.answers,
-		from: call.query.At, until: call.query.At.Add(c.ttl),
+// recallStale looks for answers that may be used because no source of the route can be had.
+func (r *Resolver) recallStale(t *table, q *Query, c *call, answers []Certified) bool {
+	route := t.routes[c.route]
+	if r.cache == nil || route.ttl == 0 || route.stale == 0 {
+		return false
 	}
-	if end := Earliest(call.answers); !end.IsZero() && end.Before(k.until) {
-		k.until = end
+	k, ok := r.cache.entries.Get(r.cache.key(route, c.question))
+	if !ok || k.route != route.number || q.At.Before(k.from) || !q.At.Before(k.end) || !q.At.Before(k.until.Add(route.stale)) {
+		return false
 	}
-	var f fingerprint
-	f.h.SetSeed(c.seed)
-	f.number(uint64(call.index))
-	for _, d := range call.query.Definitions {
-		subject, err := call.query.Subject(d)
-		if err != nil {
-			return // the source answered a question without subject; nothing to find it by
+	for n, m := range route.members { // a source that can tell that its data have changed is believed
+		if e := m.epoch(); e.known && k.epochs[n].known && e != k.epochs[n] {
+			return false
 		}
-		k.subjects = append(k.subjects, subject)
-		f.question(d, subject)
 	}
-	f.number(call.epoch)
-	c.entries.SetWithTTL(f.h.Sum64(), k, 1, c.ttl) // with its time to live, so that numbers of persons do not linger in memory
+	return k.place(t, q, c.route, c.question.subjects, answers, Stale)
+}
+
+// keep remembers the checked answers of a flight until the first of them ends, and no longer than the time to live; longer
+// where they may be used stale.
+func (c *cache) keep(f *flight) {
+	r := f.route
+	if !f.epochs[f.giver].known || firstOf(f.faults) != nil {
+		return
+	}
+	ttl := r.ttl
+	for i := range f.answers {
+		if f.answers[i].State != Affirmed {
+			ttl = r.negative
+		}
+		if f.answers[i].Origin == Stale { // made of what was stale already
+			return
+		}
+	}
+	k := &kept{route: r.number, epochs: f.epochs, giver: f.giver, subjects: f.subjects, answers: f.answers, from: f.At, until: f.At.Add(ttl)}
+	k.end = k.until.Add(r.stale)
+	if end := Earliest(f.answers); !end.IsZero() {
+		k.until, k.end = earlier(k.until, end), earlier(k.end, end)
+	}
+	// With its time to live, so that numbers of persons do not linger in memory.
+	c.entries.SetWithTTL(c.key(r, f.question), k, 1, ttl+r.stale)
 }

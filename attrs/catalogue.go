@@ -66,10 +66,13 @@ func (c *Catalogue) With(added ...Definition) (*Catalogue, error) {
 }
 
 // Lookup finds the definition of an attribute by its name or an alias and its namespace, as they stand on the wire. It
-// compares exactly (H5), retains nothing and does not allocate.
+// compares exactly (H5), retains nothing and does not allocate. Hidden attributes are not found.
 func (c *Catalogue) Lookup(name, namespace []byte) (*Definition, bool) {
-	d, ok := c.names[string(namespace)][string(name)]
-	return d, ok
+	d := c.names[string(namespace)][string(name)]
+	if d == nil || d.Hidden {
+		return nil, false
+	}
+	return d, true
 }
 
 // Find is Lookup for a designator.
@@ -81,7 +84,8 @@ func (c *Catalogue) Find(d Designator) (*Definition, bool) {
 // ByName finds what a name alone can mean, for claims of WS-Trust, which carry no namespace (wire document 2.4): the
 // identification attribute, the certified one, either or both nil.
 func (c *Catalogue) ByName(name []byte) (identification, certified *Definition) {
-	return c.names[NamespaceIdentification][string(name)], c.names[NamespaceCertified][string(name)]
+	certified, _ = c.Lookup(name, []byte(NamespaceCertified))
+	return c.names[NamespaceIdentification][string(name)], certified
 }
 
 // All runs over the definitions in the order of the catalogue.
@@ -134,8 +138,10 @@ func (c *Catalogue) enter(d *Definition) error {
 		return fmt.Errorf("attribute %q: a certified attribute needs a key", d.Name)
 	case !d.Certified() && (d.Binding == 0 || d.Binding > BindingClaimed):
 		return fmt.Errorf("attribute %q: an identification attribute needs a binding", d.Name)
-	case !d.Certified() && (d.KeyedBy != nil || d.Computed):
-		return fmt.Errorf("attribute %q: an identification attribute is neither looked up nor computed", d.Name)
+	case !d.Certified() && (d.KeyedBy != nil || d.Computed || d.Hidden):
+		return fmt.Errorf("attribute %q: an identification attribute is neither looked up nor computed nor hidden", d.Name)
+	case d.Computed && d.Hidden:
+		return fmt.Errorf("attribute %q: what the sts computes it is asked for", d.Name)
 	}
 	return nil
 }

@@ -18,6 +18,11 @@ const (
 
 	// Unknown: the source holds no value.
 	Unknown
+
+	// Unresolved: no answer could be had, and the attribute is one without which the query is answered; Failure says why.
+	// It is no answer: it has no values and no validity, [Certified.Check] refuses it, and it is left out of whatever is
+	// made of the others.
+	Unresolved
 )
 
 // String gives the state in words.
@@ -29,8 +34,33 @@ func (s State) String() string {
 		return "denied"
 	case Unknown:
 		return "unknown"
+	case Unresolved:
+		return "unresolved"
 	}
 	return "invalid state"
+}
+
+// Origin says how an answer was had this time.
+type Origin uint8
+
+// The origins of an answer.
+const (
+	Live   Origin = iota // from its source, for this query or one that asked the same at the same time
+	Cached               // kept, and still fresh
+	Stale                // kept, no longer fresh, and used because no source could be had
+)
+
+// String gives the origin in words.
+func (o Origin) String() string {
+	switch o {
+	case Live:
+		return "live"
+	case Cached:
+		return "cached"
+	case Stale:
+		return "stale"
+	}
+	return "invalid origin"
 }
 
 // A Certified is one answer about one attribute. Answers may come from a cache and share their Values with other requests:
@@ -38,6 +68,13 @@ func (s State) String() string {
 type Certified struct {
 	Definition *Definition
 	State      State
+
+	// Origin is set by the Resolver; a source leaves it Live, unless it makes answers of others, of which it is then the
+	// stalest.
+	Origin Origin
+
+	// Failure says why an Unresolved attribute could not be had; nil otherwise.
+	Failure *Error
 
 	// Values of an affirmed attribute that is not a boolean: at least one, each valid for the kind. Empty otherwise.
 	Values []string

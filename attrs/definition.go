@@ -71,6 +71,10 @@ type Definition struct {
 	// and hands it to the resolver in Query.Given.
 	Computed bool
 
+	// Hidden marks a certified attribute that no consumer may ask for: an input of derived attributes. [Catalogue.Lookup] and
+	// [Catalogue.ByName], by which what stands on the wire is found, do not find it; [Catalogue.Find] does.
+	Hidden bool
+
 	// Binding is set for identification attributes only.
 	Binding Binding
 

@@ -29,6 +29,10 @@
 // against the definition, and keeps answers for a short while. It gives one [Certified] for each definition, in the order
 // asked, or one error and nothing else.
 //
+// A [Route] says what is done when a source does not answer: replicas in order, retries, a [Breaker], kept answers that are
+// used a little longer, attributes without which the query is answered all the same. None of it makes an answer that no source
+// gave: what cannot be had is an error or, where the configuration says so, [Unresolved].
+//
 // # What this package does not do
 //
 // It does not decide who may have an attribute (package policy), does not prove an identification attribute (the sts

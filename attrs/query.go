@@ -17,6 +17,10 @@ type Query struct {
 	// Given holds answers that the sts made itself: computed attributes, and identification attributes where they are
 	// wanted in the same list. The Resolver puts them in their places and asks nobody for them. Sources ignore it.
 	Given []Certified
+
+	// Partial asks the Resolver for what can be had: whatever cannot is Unresolved, as if every attribute were optional.
+	// It is for who makes answers of others. Sources ignore it.
+	Partial bool
 }
 
 // Subject gives the subject by which a source knows the certified attribute d: made of the identification attributes that

@@ -3,22 +3,10 @@ package attrs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
-
-// maxSources bounds the sources of one Resolver, so that a set of them is one word.
-const maxSources = 64
-
-// A Route says which attributes a source is asked for.
-type Route struct {
-	Source Source
-
-	// Attributes are names, canonical or aliases, of certified attributes. Nil means all that no other route names; one
-	// route at most may say so.
-	Attributes []Designator
-}
 
 // Config configures a Resolver.
 type Config struct {
@@ -33,76 +21,65 @@ type Config struct {
 	// is kept and each query asks.
 	CacheEntries int64
 	CacheTTL     time.Duration
+
+	// Now is the clock of breakers and of what is measured, not of validity, which is judged at the instant of a query;
+	// time.Now if nil.
+	Now func() time.Time
 }
 
 // A Resolver sends each attribute of a query to its source. It is safe for concurrent use. Close it after use.
 type Resolver struct {
-	catalogue *Catalogue
-	sources   []Source
-	routes    []int // index of the definition -> index of the source, or -1
-	budget    time.Duration
-	cache     *cache // nil: nothing is kept
+	table   atomic.Pointer[table]
+	cache   *cache // nil: nothing is kept
+	flights flights
+	now     func() time.Time
+	number  uint64 // of the last route made; whoever calls Replace
 }
 
 // NewResolver makes a Resolver. It refuses a configuration in which an attribute has two sources or a route is in vain. An
 // attribute may be without source: asking for it is an error then.
 func NewResolver(c Config) (*Resolver, error) {
-	switch {
-	case c.Catalogue == nil || c.Catalogue.Len() == 0:
-		return nil, errors.New("attribute resolver: no catalogue")
-	case len(c.Routes) == 0:
-		return nil, errors.New("attribute resolver: no route")
-	case len(c.Routes) > maxSources:
-		return nil, fmt.Errorf("attribute resolver: more than %d routes", maxSources)
-	case c.Budget <= 0:
-		return nil, errors.New("attribute resolver: no budget of time")
-	case (c.CacheEntries > 0) != (c.CacheTTL > 0) || c.CacheEntries < 0 || c.CacheTTL < 0:
-		return nil, errors.New("attribute resolver: the cache needs both entries and a time to live, or neither")
+	r := &Resolver{now: c.Now}
+	if r.now == nil {
+		r.now = time.Now
 	}
-	r := &Resolver{catalogue: c.Catalogue, budget: c.Budget, routes: slices.Repeat([]int{-1}, c.Catalogue.Len())}
-	rest := -1
-	for i, route := range c.Routes {
-		if route.Source == nil || route.Source.ID() == "" {
-			return nil, fmt.Errorf("attribute resolver: route %d has no source or one without ID", i+1)
-		}
-		for _, other := range r.sources {
-			if other.ID() == route.Source.ID() {
-				return nil, fmt.Errorf("attribute resolver: two routes to source %q", other.ID())
-			}
-		}
-		r.sources = append(r.sources, route.Source)
-		if route.Attributes == nil {
-			if rest >= 0 {
-				return nil, errors.New("attribute resolver: two routes for the rest of the attributes")
-			}
-			rest = i
-			continue
-		}
-		for _, name := range route.Attributes {
-			d, ok := c.Catalogue.Find(name)
-			switch {
-			case !ok || !d.Certified() || d.Computed:
-				return nil, fmt.Errorf("attribute resolver: source %q cannot be asked for %q", route.Source.ID(), name.Name)
-			case r.routes[d.index] >= 0:
-				return nil, fmt.Errorf("attribute resolver: %q has two sources", d.Name)
-			}
-			r.routes[d.index] = i
-		}
-	}
-	if rest >= 0 {
-		for d := range c.Catalogue.All() {
-			if d.Certified() && !d.Computed && r.routes[d.index] < 0 {
-				r.routes[d.index] = rest
-			}
-		}
+	t, err := newTable(&c, nil, &r.number)
+	if err != nil {
+		return nil, err
 	}
 	if c.CacheEntries > 0 {
-		var err error
-		if r.cache, err = newCache(c.CacheEntries, c.CacheTTL); err != nil {
+		if r.cache, err = newCache(c.CacheEntries); err != nil {
 			return nil, err
 		}
 	}
+	r.flights.under = map[uint64]*flight{}
+	r.table.Store(t)
 	return r, nil
+}
+
+// Check says why Replace would refuse a configuration, nil when it would not.
+func (r *Resolver) Check(c Config) error {
+	old := r.table.Load()
+	if c.Catalogue != old.catalogue || c.CacheEntries != old.entries {
+		return errors.New("attribute resolver: catalogue and size of the cache cannot change")
+	}
+	_, err := newTable(&c, nil, new(uint64))
+	return err
+}
+
+// Replace changes the configuration for the queries that begin from now on; on an error the old one stays. The catalogue and
+// the size of the cache cannot change. Breakers and counters of sources that stay are kept, and what a route with the same
+// sources has said. It must not be called by two goroutines at once.
+func (r *Resolver) Replace(c Config) error {
+	if err := r.Check(c); err != nil {
+		return err
+	}
+	t, err := newTable(&c, r.table.Load(), &r.number)
+	if err != nil {
+		return err
+	}
+	r.table.Store(t)
+	return nil
 }
 
 // Close ends the background work of the cache. Sources are left to who made them.
@@ -113,16 +90,30 @@ func (r *Resolver) Close() {
 }
 
 // Routed says whether a source is configured for the attribute: what a server can check when it starts.
-func (r *Resolver) Routed(d *Definition) bool { return r.catalogue.holds(d) && r.routes[d.index] >= 0 }
+func (r *Resolver) Routed(d *Definition) bool {
+	t := r.table.Load()
+	return t.catalogue.holds(d) && t.of[d.index] >= 0
+}
+
+// Optional says whether queries are answered without the attribute where it cannot be had.
+func (r *Resolver) Optional(d *Definition) bool {
+	t := r.table.Load()
+	return t.catalogue.holds(d) && t.optional[d.index]
+}
 
 // Resolve appends to dst one answer for each of q.Definitions, in that order, and returns the extended slice. Sources are
 // asked at once, each in one call. It is all or nothing: if one source fails the error is that of the first that did, an
 // *Error, and dst comes back as it was. Every answer has been checked against its definition and holds at q.At.
+//
+// The one exception is an attribute that the configuration calls optional: where it cannot be had its answer has the State
+// Unresolved, which is no answer, and the others are given; so is every attribute of a Partial query. What is wrong with the query itself, such as a subject that it
+// does not hold, is an error for optional attributes too.
 func (r *Resolver) Resolve(ctx context.Context, q *Query, dst []Certified) ([]Certified, error) {
 	if err := ctx.Err(); err != nil {
 		return dst, Unavailable(ctx, "", err)
 	}
-	asked, err := r.admit(q)
+	t := r.table.Load()
+	asked, err := t.admit(q)
 	if err != nil {
 		return dst, err
 	}
@@ -134,23 +125,21 @@ func (r *Resolver) Resolve(ctx context.Context, q *Query, dst []Certified) ([]Ce
 			answers[i] = *given
 		}
 	}
-	if r.cache != nil {
-		for s := range r.sources {
-			if asked&(1<<s) == 0 {
-				continue
-			}
-			kept, err := r.recall(q, s, answers)
-			if err != nil {
-				clear(answers)
-				return dst[:n], err
-			}
-			if kept {
-				asked &^= 1 << s
-			}
+	for i := range t.routes {
+		if asked&(1<<i) == 0 {
+			continue
+		}
+		kept, err := r.recall(t, q, i, answers)
+		if err != nil {
+			clear(answers)
+			return dst[:n], err
+		}
+		if kept {
+			asked &^= 1 << i
 		}
 	}
 	if asked != 0 {
-		if err := r.ask(ctx, q, asked, answers); err != nil {
+		if err := r.ask(ctx, t, q, asked, answers); err != nil {
 			clear(answers)
 			return dst[:n], err
 		}
@@ -158,13 +147,13 @@ func (r *Resolver) Resolve(ctx context.Context, q *Query, dst []Certified) ([]Ce
 	return dst, nil
 }
 
-// admit checks the query before any source sees it and gives the set of sources that it needs.
-func (r *Resolver) admit(q *Query) (asked uint64, err error) {
+// admit checks the query before any source sees it and gives the set of routes that it needs.
+func (t *table) admit(q *Query) (asked uint64, err error) {
 	if q == nil || q.At.IsZero() {
 		return 0, &Error{Reason: InvalidQuery, Err: errors.New("no instant")}
 	}
 	for _, d := range q.Definitions {
-		if !r.catalogue.holds(d) {
+		if !t.catalogue.holds(d) {
 			return 0, &Error{Reason: InvalidQuery, Err: errors.New("a definition is not of the resolver's catalogue")}
 		}
 		if given := q.given(d); given != nil {
@@ -173,123 +162,104 @@ func (r *Resolver) admit(q *Query) (asked uint64, err error) {
 			}
 			continue
 		}
-		if r.routes[d.index] < 0 {
+		if t.of[d.index] < 0 {
 			return 0, &Error{Reason: NoSource, Attribute: d.Name}
 		}
-		asked |= 1 << r.routes[d.index]
+		asked |= 1 << t.of[d.index]
 	}
 	return asked, nil
 }
 
-// belongs says whether source s is asked for d in q.
-func (r *Resolver) belongs(q *Query, d *Definition, s int) bool {
-	return r.routes[d.index] == s && q.given(d) == nil
-}
-
-// ask puts the questions to each source of the set asked, at once, and their answers into their places.
-func (r *Resolver) ask(ctx context.Context, q *Query, asked uint64, answers []Certified) error {
-	ctx, cancel := context.WithTimeout(ctx, r.budget)
+// ask puts the questions to the sources of each route of the set asked, at once, and their answers into their places.
+func (r *Resolver) ask(ctx context.Context, t *table, q *Query, asked uint64, answers []Certified) error {
+	within, cancel := context.WithTimeout(ctx, t.budget)
 	defer cancel()
-	var calls []*call
-	for s, source := range r.sources {
-		if asked&(1<<s) == 0 {
+	var calls []call
+	for i := range t.routes {
+		if asked&(1<<i) == 0 {
 			continue
 		}
-		c := &call{source: source, index: s, done: make(chan struct{})}
-		// The query is copied: a source that does not end with its context may read it after the caller has reused his.
-		c.query = Query{Subjects: slices.Clone(q.Subjects), At: q.At}
-		for _, d := range q.Definitions {
-			if !r.belongs(q, d, s) {
-				continue
-			}
-			if _, err := q.Subject(d); err != nil {
-				return err // before any source is contacted
-			}
-			c.query.Definitions = append(c.query.Definitions, d)
+		question, err := t.question(q, i)
+		if err != nil {
+			return err // before any source is contacted
 		}
-		if v, ok := source.(Versioned); ok {
-			c.epoch, c.versioned = v.Epoch() // before the question: an answer may be newer than the epoch it is kept under, never older
-		} else {
-			c.versioned = true
-		}
-		calls = append(calls, c)
+		calls = append(calls, call{route: i, question: question})
 	}
-	for _, c := range calls {
-		go c.run(ctx)
+	for i := range calls {
+		r.board(within, t, &calls[i])
 	}
-	for _, c := range calls {
-		select {
-		case <-c.done:
-		case <-ctx.Done():
-			select {
-			case <-c.done: // it did end
-			default: // it is left to end by itself; its answer goes nowhere
-				return Unavailable(ctx, c.source.ID(), ctx.Err())
-			}
+	defer func() {
+		for i := range calls {
+			r.flights.leave(calls[i].flight, ctx.Err() != nil)
 		}
-		if c.err != nil {
-			return c.err
-		}
-	}
-	for _, c := range calls {
-		next := 0
-		for i, d := range q.Definitions {
-			if r.belongs(q, d, c.index) {
-				answers[i] = c.answers[next]
-				next++
-			}
-		}
-		if r.cache != nil && c.versioned {
-			r.cache.keep(c)
+	}()
+	for i := range calls {
+		if err := r.settle(ctx, within, t, q, &calls[i], answers); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// A call is one question to one source.
-type call struct {
-	source    Source
-	index     int
-	query     Query
-	epoch     uint64
-	versioned bool // the epoch is one
-
-	done    chan struct{} // closed when what follows is set
-	answers []Certified
-	err     error
+// settle waits for the answers to one question and puts them into their places, or what may stand there instead.
+func (r *Resolver) settle(ctx, within context.Context, t *table, q *Query, c *call, answers []Certified) error {
+	route := t.routes[c.route]
+	got, err := r.await(within, t, c)
+	if err == nil {
+		t.place(q, c.route, got, answers)
+		return nil
+	}
+	if ctx.Err() != nil { // the caller has no use for anything
+		return Unavailable(ctx, route.id(), err)
+	}
+	switch ReasonOf(err) {
+	case SourceUnavailable, DeadlineExceeded:
+		if r.recallStale(t, q, c, answers) {
+			route.counters.stale.Add(1)
+			return nil
+		}
+	case BadAnswer, Canceled: // the source speaks nonsense, which is no outage; a driver gave up by itself
+	default: // something is wrong with the query
+		return err
+	}
+	for i := range c.question.Definitions {
+		if !c.question.optional[i] {
+			return err
+		}
+	}
+	for i, d := range q.Definitions {
+		if t.belongs(q, d, c.route) {
+			answers[i] = t.unresolved(d, err)
+		}
+	}
+	return nil
 }
 
-func (c *call) run(ctx context.Context) {
-	defer close(c.done)
-	id := c.source.ID()
-	defer func() {
-		if p := recover(); p != nil { // a driver's fault must not end the server
-			c.answers, c.err = nil, &Error{Reason: SourceUnavailable, Source: id, Err: fmt.Errorf("panic of type %T", p)}
+// place copies answers into their places. got has been checked, and has faults about optional attributes alone.
+func (t *table) place(q *Query, route int, got *flight, answers []Certified) {
+	next := 0
+	for i, d := range q.Definitions {
+		if !t.belongs(q, d, route) {
+			continue
 		}
-	}()
-	answers, err := c.source.Resolve(ctx, &c.query, make([]Certified, 0, len(c.query.Definitions)))
-	if err != nil {
-		var known *Error
-		if !errors.As(err, &known) {
-			err = Unavailable(ctx, id, err)
+		fault := got.fault(next)
+		switch {
+		case fault == nil:
+			answers[i] = got.answers[next]
+		default:
+			answers[i] = t.unresolved(d, fault)
 		}
-		c.err = err
-		return
+		next++
 	}
-	if len(answers) != len(c.query.Definitions) {
-		c.err = badAnswerf(id, nil, "%d answers to %d questions", len(answers), len(c.query.Definitions))
-		return
+}
+
+// unresolved says that an optional attribute could not be had.
+func (t *table) unresolved(d *Definition, err error) Certified {
+	route := t.routes[t.of[d.index]]
+	route.counters.leftOut.Add(1)
+	var why *Error
+	if !errors.As(err, &why) {
+		why = &Error{Reason: SourceUnavailable, Source: route.id(), Attribute: d.Name, Err: err}
 	}
-	for i := range answers {
-		d := c.query.Definitions[i]
-		if answers[i].Definition != d {
-			c.err = badAnswerf(id, d, "the answer is about another attribute")
-			return
-		}
-		if err := answers[i].Check(c.query.At); err != nil {
-			c.err = badAnswer(id, d, err)
-			return
-		}
-	}
-	c.answers = answers
+	return Certified{Definition: d, State: Unresolved, Failure: why, Source: route.id()}
 }

@@ -310,12 +310,18 @@ func TestNewResolverRefuses(t *testing.T) {
 		"one ID twice": with(func(c *Config) {
 			c.Routes = []Route{{Source: a}, {Source: &source{id: "a"}, Attributes: []Designator{doctor}}}
 		}),
-		"too many routes":     with(func(c *Config) { c.Routes = make([]Route, 65) }),
-		"two for the rest":    with(func(c *Config) { c.Routes = []Route{{Source: a}, {Source: b}} }),
-		"two for one":         with(func(c *Config) { c.Routes = []Route{{a, []Designator{doctor}}, {b, []Designator{alias}}} }),
-		"unknown attribute":   with(func(c *Config) { c.Routes = []Route{{a, []Designator{{"x", NamespaceCertified}}}} }),
-		"identification":      with(func(c *Config) { c.Routes = []Route{{a, []Designator{{PersonSSIN, NamespaceIdentification}}}} }),
-		"computed":            with(func(c *Config) { c.Routes = []Route{{a, []Designator{{UserSession, NamespaceCertified}}}} }),
+		"too many routes":  with(func(c *Config) { c.Routes = make([]Route, 65) }),
+		"two for the rest": with(func(c *Config) { c.Routes = []Route{{Source: a}, {Source: b}} }),
+		"two for one": with(func(c *Config) {
+			c.Routes = []Route{{Source: a, Attributes: []Designator{doctor}}, {Source: b, Attributes: []Designator{alias}}}
+		}),
+		"unknown attribute": with(func(c *Config) { c.Routes = []Route{{Source: a, Attributes: []Designator{{"x", NamespaceCertified}}}} }),
+		"identification": with(func(c *Config) {
+			c.Routes = []Route{{Source: a, Attributes: []Designator{{PersonSSIN, NamespaceIdentification}}}}
+		}),
+		"computed": with(func(c *Config) {
+			c.Routes = []Route{{Source: a, Attributes: []Designator{{UserSession, NamespaceCertified}}}}
+		}),
 		"no budget":           with(func(c *Config) { c.Budget = 0 }),
 		"a negative budget":   with(func(c *Config) { c.Budget = -1 }),
 		"entries without TTL": with(func(c *Config) { c.CacheEntries = 1 }),

@@ -15,7 +15,8 @@ type Source interface {
 	//
 	// A source that cannot answer, for whatever reason, returns an *Error. It never says Denied or Unknown because it
 	// could not look, and never answers a part: on an error dst is returned as it came. Denied and Unknown mean that it
-	// did look.
+	// did look. A source that has its answers from several places, of which one fails, may answer Unresolved with the
+	// Failure to what it needed that for; the Resolver takes it for an error about that attribute alone.
 	//
 	// It ends soon after ctx does, retains neither q nor its slices, and does not retry beyond ctx.
 	Resolve(ctx context.Context, q *Query, dst []Certified) ([]Certified, error)
@@ -74,6 +75,9 @@ func (s *Static) ID() string { return s.id }
 
 // Epoch implements Versioned: the data never change.
 func (s *Static) Epoch() (uint64, bool) { return 1, true }
+
+// Idempotent implements Idempotent.
+func (s *Static) Idempotent() bool { return true }
 
 // Resolve implements Source.
 func (s *Static) Resolve(ctx context.Context, q *Query, dst []Certified) ([]Certified, error) {

@@ -128,6 +128,12 @@ func appendAttributes(dst []byte, attributes []Attribute) []byte {
 		dst = appendMember(dst, `,"state":`, a.State.String(), maxWord)
 		dst = appendMember(dst, `,"rule":`, a.Rule, maxWord)
 		dst = appendMember(dst, `,"source":`, a.Source, maxWord)
+		if a.Origin != Live {
+			dst = appendMember(dst, `,"origin":`, a.Origin.String(), maxWord)
+			dst = append(dst, `,"retrievedAt":"`...)
+			dst = appendTime(dst, a.RetrievedAt)
+			dst = append(dst, '"')
+		}
 		dst = append(dst, '}')
 	}
 	dst = append(dst, ']')

@@ -179,7 +179,7 @@ func TestLargestRecordFitsALine(t *testing.T) {
 		Identity: Party{worst, Identifier{worst, worst}, [32]byte{1}}, Holder: Party{worst, Identifier{worst, worst}, [32]byte{1}},
 		Subject: Identifier{worst, worst}, AssertionID: []byte(worst), NotBefore: start, NotOnOrAfter: start}
 	for range 1000 {
-		e.Attributes = append(e.Attributes, Attribute{worst, worst, Omitted, Unavailable, worst, worst})
+		e.Attributes = append(e.Attributes, Attribute{worst, worst, Omitted, Unavailable, worst, worst, Cached, start.Add(1)})
 		e.Profiles = append(e.Profiles, worst)
 	}
 	files := newMemory()
@@ -217,7 +217,8 @@ func anyEvent() *rapid.Generator[*Event] {
 		copy(e.ID[:], rapid.SliceOfN(rapid.ByteRange(1, 255), 16, 16).Draw(t, "id"))
 		for range rapid.IntRange(0, 4).Draw(t, "attributes") {
 			e.Attributes = append(e.Attributes, Attribute{Name: text.Draw(t, "name"), Namespace: text.Draw(t, "namespace"),
-				Disposition: Disposition(rapid.IntRange(0, 3).Draw(t, "disposition")), State: State(rapid.IntRange(0, 4).Draw(t, "state"))})
+				Disposition: Disposition(rapid.IntRange(0, 3).Draw(t, "disposition")), State: State(rapid.IntRange(0, 4).Draw(t, "state")),
+				Origin: Origin(rapid.IntRange(0, 2).Draw(t, "origin")), RetrievedAt: start.Add(time.Duration(rapid.Int64Range(0, 1e15).Draw(t, "retrieved")))})
 		}
 		return e
 	})
@@ -249,7 +250,8 @@ func TestEventsComeBack(t *testing.T) {
 		}
 		for i, a := range e.Attributes {
 			b := back.Attributes[i]
-			if b.Name != masked(a.Name) || b.Namespace != a.Namespace || b.Disposition != a.Disposition.String() || b.State != a.State.String() {
+			if b.Name != masked(a.Name) || b.Namespace != a.Namespace || b.Disposition != a.Disposition.String() || b.State != a.State.String() ||
+				b.Origin != a.Origin.String() || b.RetrievedAt.IsZero() != (a.Origin == Live) || a.Origin != Live && !b.RetrievedAt.Equal(a.RetrievedAt) {
 				rt.Fatalf("%+v came back as %+v", a, b)
 			}
 		}

@@ -101,6 +101,29 @@ type Attribute struct {
 	State           State
 	Rule            string // the policy rule that decided
 	Source          string // the authentic source that answered
+
+	// Origin says whether it answered for this request. RetrievedAt is when it answered; it is kept where that was before.
+	Origin      Origin
+	RetrievedAt time.Time
+}
+
+// An Origin is how an answer was had. The zero Origin is that the source was asked for this request.
+type Origin uint8
+
+const (
+	Live   Origin = iota
+	Cached        // kept since a little while, and still fresh
+	Stale         // kept for longer, and used because no source could be had
+)
+
+func (o Origin) String() string {
+	switch o {
+	case Cached:
+		return "cached"
+	case Stale:
+		return "stale"
+	}
+	return ""
 }
 
 // An Outcome is how a request ended. The zero Outcome is none and is refused.
@@ -130,7 +153,7 @@ type Disposition uint8
 const (
 	Asked    Disposition = iota // the request ended before this was decided
 	Released                    // it stands in the assertion
-	Omitted                     // policy left it out of the assertion
+	Omitted                     // it was left out of the assertion: by policy, or for want of a source where State is Unavailable
 	Withheld                    // policy denied it and refused the request
 )
 

@@ -61,9 +61,9 @@ func fullEvent() *Event {
 		Subject:  Identifier{"ssin", "00000000097"},
 		Profiles: []string{"APP1", "APP2"},
 		Attributes: []Attribute{
-			{"urn:be:fgov:person:ssin", "urn:be:fgov:identification-namespace", Released, Affirmed, "doctors", "certificate"},
-			{"urn:be:fgov:person:ssin:doctor:boolean", "urn:be:fgov:certified-namespace:ehealth", Released, Denied, "doctors", "registry"},
-			{"urn:be:fgov:person:ssin:ehealth:1.0:doctor:nihii11", "urn:be:fgov:certified-namespace:ehealth", Omitted, Unresolved, "no-nihii", ""},
+			{"urn:be:fgov:person:ssin", "urn:be:fgov:identification-namespace", Released, Affirmed, "doctors", "certificate", Live, time.Time{}},
+			{"urn:be:fgov:person:ssin:doctor:boolean", "urn:be:fgov:certified-namespace:ehealth", Released, Denied, "doctors", "registry", Live, time.Time{}},
+			{"urn:be:fgov:person:ssin:ehealth:1.0:doctor:nihii11", "urn:be:fgov:certified-namespace:ehealth", Omitted, Unresolved, "no-nihii", "", Live, time.Time{}},
 		},
 		AssertionID: []byte("_cafe"), NotBefore: start.Add(-5 * time.Minute), NotOnOrAfter: start.Add(time.Hour),
 	}

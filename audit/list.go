@@ -66,6 +66,9 @@ type AttributeEntry struct {
 	State       string `json:"state"`
 	Rule        string `json:"rule"`
 	Source      string `json:"source"`
+
+	Origin      string    `json:"origin"`      // "cached", "stale" or, when the source was asked for this request, empty
+	RetrievedAt time.Time `json:"retrievedAt"` // with an origin: when the source answered
 }
 
 // A Query chooses records; a zero field asks for nothing, and all that are set must hold.

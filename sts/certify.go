@@ -3,6 +3,7 @@ package sts
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"sceau/attrs"
 	"sceau/audit"
@@ -58,7 +59,7 @@ func (r *road) permit(ctx context.Context, b *Bound) (Permitted, error) {
 	return Permitted{b}, nil
 }
 
-// Certified are the answers to a permitted query: one for each attribute that may be
+// Certified are the answers to a permitted query: one for each attribute that is
 // released, in the order asked. Only certify makes one.
 type Certified struct {
 	permitted *Permitted
@@ -66,7 +67,8 @@ type Certified struct {
 }
 
 // certify asks the authentic sources. What they deny or do not know is an answer; a
-// source that does not answer fails the request.
+// source that does not answer fails the request, unless the attribute is optional: it
+// is left out then, and the status says so.
 func (r *road) certify(ctx context.Context, p *Permitted) (Certified, error) {
 	r.stage = "certify"
 	r.question.At = r.now
@@ -99,8 +101,46 @@ func (r *road) certify(ctx context.Context, p *Permitted) (Certified, error) {
 	if len(answers) != len(r.question.Definitions) {
 		return Certified{}, refuseFor(SourceUnavailable, errors.New("sts: not one answer for each attribute"))
 	}
+	if answers, err = r.leaveOut(p.bound, answers); err != nil {
+		return Certified{}, err
+	}
 	return Certified{p, answers}, nil
 }
+
+// leaveOut takes out of the answers, and of what is released, the optional attributes
+// that no source answered for. Something must be left.
+func (r *road) leaveOut(b *Bound, answers []attrs.Certified) ([]attrs.Certified, error) {
+	if !slices.ContainsFunc(answers, unresolved) {
+		return answers, nil
+	}
+	kept, next, released := answers[:0], 0, 0
+	for i := range b.wanted {
+		w, event := &b.wanted[i], &r.event.Attributes[i]
+		if !w.permitted {
+			continue
+		}
+		if w.definition.Certified() {
+			answer := &answers[next]
+			next++
+			if unresolved(*answer) {
+				w.permitted = false
+				event.Disposition, event.State, event.Source = audit.Omitted, audit.Unavailable, answer.Source
+				r.status.LeftOut = append(r.status.LeftOut, r.named(w))
+				r.event.Cause += "left out: " + answer.Failure.Error() + "; "
+				continue
+			}
+			kept = append(kept, *answer)
+		}
+		released++
+	}
+	clear(answers[len(kept):])
+	if released == 0 {
+		return nil, refuse(SourceUnavailable, "every attribute is optional and none could be had: "+r.event.Cause)
+	}
+	return kept, nil
+}
+
+func unresolved(c attrs.Certified) bool { return c.State == attrs.Unresolved }
 
 // computed answers the attributes that the certificates themselves answer.
 func (r *road) computed(c *Confirmed, d *attrs.Definition) (attrs.Certified, bool) {

@@ -101,7 +101,8 @@ func (r *road) statements(b *Bound, answers []attrs.Certified) []saml.Statement 
 			answer := &answers[next]
 			next++
 			event.Source, event.State = answer.Source, auditState(answer.State)
-			switch {
+			event.Origin, event.RetrievedAt = auditOrigin(answer.Origin), answer.RetrievedAt
+			switch { // an Unresolved one is not here: leaveOut took it out
 			case w.definition.Kind == attrs.Boolean && answer.State == attrs.Affirmed:
 				statement.Values = wireTrue
 			case w.definition.Kind == attrs.Boolean: // denied or unknown: a signed false
@@ -125,6 +126,16 @@ func auditState(s attrs.State) audit.State {
 		return audit.Unknown
 	}
 	return 0
+}
+
+func auditOrigin(o attrs.Origin) audit.Origin {
+	switch o {
+	case attrs.Cached:
+		return audit.Cached
+	case attrs.Stale:
+		return audit.Stale
+	}
+	return audit.Live
 }
 
 // named returns a statement under the name that was asked; an alias is answered under

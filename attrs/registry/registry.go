@@ -147,3 +147,6 @@ func (r *Registry) Close() error {
 
 // ID implements attrs.Source.
 func (r *Registry) ID() string { return r.config.ID }
+
+// Idempotent implements attrs.Idempotent: a question reads, and does nothing else.
+func (r *Registry) Idempotent() bool { return true }

@@ -70,7 +70,7 @@ func writeRecord(out io.Writer, e *audit.Entry) error {
 		if i == 0 {
 			name = "attributes"
 		}
-		line(name, fmt.Sprintf("%-8s %-8s", cmp.Or(a.Disposition, "asked"), cmp.Or(a.State, "-")), a.Name, after("rule", a.Rule), after("source", a.Source))
+		line(name, fmt.Sprintf("%-8s %-8s", cmp.Or(a.Disposition, "asked"), cmp.Or(a.State, "-")), a.Name, after("rule", a.Rule), after("source", a.Source), origin(&a))
 	}
 	if e.MoreAttributes > 0 {
 		line("", fmt.Sprintf("and %d more", e.MoreAttributes))
@@ -82,6 +82,14 @@ func writeRecord(out io.Writer, e *audit.Entry) error {
 	line("record", fmt.Sprintf("%d, %s:%d, hash %s", e.Seq, e.File, e.Line, e.Hash))
 	fmt.Fprintln(w)
 	return w.Flush()
+}
+
+// origin says where an answer was had, if not from its source for this request.
+func origin(a *audit.AttributeEntry) string {
+	if a.Origin == "" {
+		return ""
+	}
+	return a.Origin + " since " + a.RetrievedAt.UTC().Format(time.RFC3339Nano)
 }
 
 func slicesNonEmpty(words []string) []string {

@@ -34,7 +34,6 @@ type system struct {
 	now      func() time.Time
 	log      *slog.Logger
 	verifier *certs.Verifier
-	registry *registry.Registry
 	resolver *attrs.Resolver
 	journal  *audit.Journal
 	signer   *certs.Signer
@@ -42,6 +41,11 @@ type system struct {
 	service  *sts.Service
 	metrics  *prometheus.Registry
 	overload overload
+
+	catalogue *attrs.Catalogue
+	inputs    *laterResolver // of sources that derive
+
+	cacheEntries int64 // of the resolver, which cannot change
 
 	rules      policy.PDP
 	durability audit.Durability
@@ -57,8 +61,9 @@ type system struct {
 
 	changing  sync.Mutex   // held by what changes the system while it runs
 	rollover  rollover     // guarded by changing; overdue also by mu
-	mu        sync.RWMutex // guards config, signer, keys, active and published once the system runs
+	mu        sync.RWMutex // guards config, signer, keys, active, published and entries once the system runs
 	published *publication
+	entries   []*sourceEntry
 	document  metadataDocument
 }
 
@@ -98,10 +103,11 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 		}
 	}
 	s.signer = s.loadSigner(p)
+	s.loadCatalogue(p)
 	s.rules = s.loadRules(p)
 	s.durability = s.readDurability(p)
 	s.checkNumbers(p)
-	s.openRegistry(p)
+	s.openSources(p)
 	s.checkAudit(p)
 	s.checkNames(p)
 	if len(p.list) > 0 {
@@ -116,8 +122,10 @@ func (s *system) close() {
 	if s.resolver != nil {
 		s.resolver.Close()
 	}
-	if s.registry != nil {
-		s.registry.Close()
+	for _, e := range s.entries {
+		if e.source != nil {
+			e.source.Close()
+		}
 	}
 	if s.verifier != nil {
 		s.verifier.Close()
@@ -261,7 +269,7 @@ func (s *system) loadRules(p *problems) policy.PDP {
 		return nil
 	}
 	defer file.Close()
-	rules, err := policy.Load(file, attrs.EHealth())
+	rules, err := policy.Load(file, s.catalogue)
 	if err != nil {
 		p.add(s.config.Policy.Line, "policy: %v", err)
 		return nil
@@ -285,20 +293,21 @@ func (s *system) readDurability(p *problems) audit.Durability {
 	return audit.Durability{}
 }
 
+// openRegistry makes the registry the one source.
 func (s *system) openRegistry(p *problems) {
 	c := &s.config.Registry
 	if c.File.V == "" {
 		p.add(0, "registry: no file")
 		return
 	}
-	var err error
-	s.registry, err = registry.Open(registry.Config{Path: s.config.path(c.File), Catalogue: attrs.EHealth(), Now: s.now})
+	opened, err := registry.Open(registry.Config{Path: s.config.path(c.File), Catalogue: s.catalogue, Now: s.now})
 	if err != nil {
 		p.add(c.File.Line, "registry: %v", err)
 		return
 	}
+	s.entries = []*sourceEntry{{source: opened, kind: &sourceKind{name: "registry"}, keys: sourceKeys{ID: value[string]{V: opened.ID()}}, needed: true}}
 	s.resolver, err = attrs.NewResolver(attrs.Config{
-		Catalogue: attrs.EHealth(), Routes: []attrs.Route{{Source: s.registry}},
+		Catalogue: s.catalogue, Routes: []attrs.Route{{Source: opened}},
 		Budget:       time.Duration(c.Budget.or(duration(2 * time.Second))),
 		CacheEntries: c.CacheEntries.or(100_000), CacheTTL: time.Duration(c.CacheTTL.or(duration(30 * time.Second))),
 	})
@@ -402,7 +411,7 @@ func (s *system) settings(rules policy.PDP, signer *certs.Signer) (sts.Config, e
 	}
 	config.Issuer = c.Issuer.or(sts.IssuerName)
 	config.Environment = c.Environment.V
-	config.Certificates, config.Catalogue, config.Attributes = s.verifier, attrs.EHealth(), s.resolver
+	config.Certificates, config.Catalogue, config.Attributes = s.verifier, s.catalogue, s.resolver
 	config.Policy, config.Journal, config.Now = rules, s.journal, s.now
 	var err error
 	if config.Signer, err = sts.NewTokenSigner(signer, 0); err != nil {

@@ -20,5 +20,6 @@ func (s *system) collectors() {
 	s.metrics.MustRegister(crlCollector{s})
 	s.metrics.MustRegister(ocspCollector{s})
 	s.metrics.MustRegister(keyCollector{s})
+	s.metrics.MustRegister(sourceCollector{s})
 	s.metrics.MustRegister(s.handshake.refused)
 }

@@ -108,8 +108,13 @@ type fileConfig struct {
 		CacheEntries value[int64]    `yaml:"cache-entries"`
 		CacheTTL     value[duration] `yaml:"cache-ttl"`
 	} `yaml:"registry"`
-	Policy value[string] `yaml:"policy"`
-	Audit  struct {
+	// Sources, read by readEntries, stand in the place of Registry, and Resolver, read by resolverConfig, has what is
+	// said of all of them.
+	Sources     yaml.Node          `yaml:"sources"`
+	Resolver    yaml.Node          `yaml:"resolver"`
+	Definitions []definitionConfig `yaml:"definitions"`
+	Policy      value[string]      `yaml:"policy"`
+	Audit       struct {
 		Dir        value[string] `yaml:"dir"`
 		Durability value[string] `yaml:"durability"`
 	} `yaml:"audit"`

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"sceau/attrs"
 )
 
 // reload reads the configuration again and changes what can be changed while running:
@@ -18,7 +20,8 @@ func (s *system) reload(path string) (err error) {
 	if len(p.list) > 0 {
 		return p.err()
 	}
-	next := &system{config: c, now: s.now, log: s.log, verifier: s.verifier, resolver: s.resolver, journal: s.journal, replay: s.replay, keys: s.keys}
+	next := &system{config: c, now: s.now, log: s.log, verifier: s.verifier, resolver: s.resolver, journal: s.journal, replay: s.replay,
+		keys: s.keys, catalogue: s.catalogue, inputs: s.inputs}
 	trust := next.trust(p)
 	next.signer = next.loadSigner(p)
 	defer func() {
@@ -29,6 +32,7 @@ func (s *system) reload(path string) (err error) {
 	rules := next.loadRules(p)
 	next.checkListeners(p)
 	next.checkNumbers(p)
+	sources := next.renewSources(s, p)
 	if len(p.list) > 0 {
 		return p.err()
 	}
@@ -46,21 +50,64 @@ func (s *system) reload(path string) (err error) {
 	if err := s.service.Replace(settings); err != nil {
 		return err
 	}
+	if sources != nil {
+		if err := s.resolver.Replace(*sources); err != nil { // it was checked
+			return err
+		}
+	}
 	for address, settings := range next.tls {
 		if listener := s.secure[address]; listener != nil {
 			listener.replace(settings)
 		}
 	}
-	if keys := needRestart(s.config, c); len(keys) > 0 {
+	keys := needRestart(s.config, c)
+	if sources == nil && !(s.config.Sources.IsZero() && c.Sources.IsZero()) {
+		keys = append(keys, "sources")
+	}
+	if len(keys) > 0 {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)
 	}
 	s.mu.Lock()
 	s.config, s.rules = c, rules
 	s.rollover = rollover{warned: s.rollover.warned}
+	if sources != nil {
+		s.entries = next.entries
+	}
 	s.mu.Unlock()
 	s.takeSigner(next)
 	s.logSigner()
 	return nil
+}
+
+// renewSources reads the sources again. It gives what changes of the resolver, nil where it stays as it is: there are no
+// sources, or others than those that are open.
+func (s *system) renewSources(running *system, p *problems) *attrs.Config {
+	if s.config.Sources.IsZero() || running.config.Sources.IsZero() {
+		return nil
+	}
+	before, open := len(p.list), running.entries
+	s.entries = readEntries(&s.config.Sources, p)
+	if len(p.list) > before || !sameSources(open, s.entries) {
+		return nil
+	}
+	for i, e := range s.entries {
+		if e.source = open[i].source; e.kind.renewed {
+			e.source = e.kind.read(s, e.id(), e.own, p)
+		}
+	}
+	if len(p.list) > before {
+		return nil
+	}
+	config := s.resolverConfig(s.entries, p)
+	if len(p.list) > before {
+		return nil
+	}
+	config.CacheEntries = running.cacheEntries
+	if err := s.resolver.Check(config); err != nil {
+		p.add(s.config.Sources.Line, "sources: %v", err)
+		return nil
+	}
+	return &config
 }
 
 // needRestart names the settings that differ and that a running server does not change.
@@ -80,6 +127,8 @@ func needRestart(old, new *fileConfig) (keys []string) {
 		{"public-url", old.PublicURL.V == new.PublicURL.V},
 		{"registry", old.Registry.File.V == new.Registry.File.V && old.Registry.Budget.V == new.Registry.Budget.V &&
 			old.Registry.CacheEntries.V == new.Registry.CacheEntries.V && old.Registry.CacheTTL.V == new.Registry.CacheTTL.V},
+		{"resolver.cache-entries", old.readResolver(&problems{}).CacheEntries.V == new.readResolver(&problems{}).CacheEntries.V},
+		{"definitions", slices.EqualFunc(old.Definitions, new.Definitions, sameDefinition)},
 		{"audit", old.Audit.Dir.V == new.Audit.Dir.V && old.Audit.Durability.V == new.Audit.Durability.V},
 		{"messages.max-bytes", old.Messages.MaxBytes.V == new.Messages.MaxBytes.V},
 		{"messages.replay-capacity", old.Messages.ReplayCapacity.V == new.Messages.ReplayCapacity.V},
@@ -96,8 +145,9 @@ func needRestart(old, new *fileConfig) (keys []string) {
 	return keys
 }
 
-// ready says why requests cannot be answered now, nil when they can.
-func (s *system) ready(ctx context.Context) error {
+// ready says why requests cannot be answered now, nil when they can. Notes are what is wrong and stops no request: of a source
+// that has a stand-in, or whose attributes are all optional.
+func (s *system) ready(ctx context.Context) (notes []error, failure error) {
 	var errs []error
 	status := s.verifier.Status(s.now())
 	for i := range status.Authorities {
@@ -105,13 +155,12 @@ func (s *system) ready(ctx context.Context) error {
 			errs = append(errs, noUsableCRL(a))
 		}
 	}
-	if err := s.registry.Health(ctx); err != nil {
-		errs = append(errs, err)
-	}
+	wrong, notes := s.sourcesHealth(ctx)
+	errs = append(errs, wrong...)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if err := s.signerReady(); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return notes, errors.Join(errs...)
 }
