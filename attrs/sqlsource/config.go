@@ -190,6 +190,7 @@ func printable(s string) bool {
 // Open makes a source. It refuses a configuration that contradicts itself, and, where the database can be reached, a query
 // that the database refuses or whose columns are not as they must be. A PostgreSQL that cannot be reached is no error: the
 // source is unavailable until it can, and the queries are checked then, on each new connection. A file of SQLite must be there.
+// What is wrong with one query is a *QueryError.
 func Open(c Config) (*Source, error) {
 	c.defaults()
 	fail := func(err error) (*Source, error) { return nil, fmt.Errorf("sql source %s: %w", c.ID, err) }

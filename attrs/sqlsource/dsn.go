@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 
@@ -117,4 +118,21 @@ func readPassword(file string) (string, error) {
 		return "", fmt.Errorf("password file %s: want one line", file)
 	}
 	return password, nil
+}
+
+// HoldsPassword says whether a DSN seems to hold a password, so that it can be refused where others may read it. It errs on the
+// side of yes.
+func HoldsPassword(dsn string) bool {
+	if strings.Contains(strings.ToLower(dsn), "password") {
+		return true
+	}
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		return false
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return true
+	}
+	_, has := u.User.Password()
+	return has
 }

@@ -85,7 +85,7 @@ func (p *postgres) prepare(ctx context.Context, conn *pgx.Conn) error {
 		} else if server := (*pgconn.PgError)(nil); errors.As(err, &server) {
 			// Nobody's values are in it yet: the server's own words help.
 			if _, setup := serverError(server).(*setupError); setup {
-				err = &setupError{fmt.Errorf("query %d: %s (SQLSTATE %s)", i+1, server.Message, server.Code)}
+				err = &setupError{&QueryError{i + 1, fmt.Errorf("%s (SQLSTATE %s)", server.Message, server.Code)}}
 			}
 		}
 		if err != nil {
@@ -102,7 +102,7 @@ func (q *query) statement() string { return "sceau_query_" + strconv.Itoa(q.inde
 // describe checks the parameters and columns that the server says a query has.
 func (q *query) describe(d *pgconn.StatementDescription) (layout, error) {
 	fail := func(format string, args ...any) (layout, error) {
-		return nil, &setupError{fmt.Errorf("query %d: %w", q.index+1, fmt.Errorf(format, args...))}
+		return nil, &setupError{&QueryError{q.index + 1, fmt.Errorf(format, args...)}}
 	}
 	if len(d.ParamOIDs) != q.params {
 		return fail("it has %d parameters, and a subject of type %s is %d", len(d.ParamOIDs), q.subject, q.params)

@@ -30,6 +30,18 @@ type query struct {
 	ttl     bool // answers are bounded by the TTL of the source
 }
 
+// A QueryError is why a query of a configuration cannot be.
+type QueryError struct {
+	Query int // which, from one
+	Err   error
+}
+
+// Error implements error.
+func (e *QueryError) Error() string { return fmt.Sprintf("query %d: %v", e.Query, e.Err) }
+
+// Unwrap gives the cause.
+func (e *QueryError) Unwrap() error { return e.Err }
+
 // maxQueries bounds the statements that each connection prepares.
 const maxQueries = 64
 
@@ -51,11 +63,11 @@ func compile(c *Config) ([]*query, error) {
 			names: make(map[string]*attrs.Definition), ttl: c.TTL > 0,
 		}
 		if err := q.name(c.Catalogue, in); err != nil {
-			return nil, fmt.Errorf("query %d: %w", i+1, err)
+			return nil, &QueryError{i + 1, err}
 		}
 		for _, d := range q.names {
 			if other, taken := answered[question{d, q.subject}]; taken {
-				return nil, fmt.Errorf("query %d: query %d already answers %q by %s", i+1, min(other, i)+1, d.Name, q.subject)
+				return nil, &QueryError{i + 1, fmt.Errorf("query %d already answers %q by %s", other+1, d.Name, q.subject)}
 			}
 		}
 		for _, d := range q.names {

@@ -110,12 +110,12 @@ func (f *liteFile) prepare(ctx context.Context, queries []*query) (err error) {
 		text := "select * from (\n" + strings.TrimRight(q.text, "; \t\r\n") + "\n)"
 		statement, err := f.db.PrepareContext(ctx, text)
 		if err != nil {
-			return fmt.Errorf("query %d: %w", i+1, err)
+			return &QueryError{i + 1, err}
 		}
 		f.statements = append(f.statements, statement)
 		l, err := describe(ctx, statement, q)
 		if err != nil {
-			return fmt.Errorf("query %d: %w", i+1, err)
+			return &QueryError{i + 1, err}
 		}
 		f.layouts = append(f.layouts, l)
 	}
