@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -156,12 +157,16 @@ func (p *postgres) read(ctx context.Context, calls []*call) error {
 		return errors.New("a connection that was not prepared")
 	}
 	err = ask(ctx, conn.Conn(), layouts, calls)
-	var server *pgconn.PgError
-	if errors.As(err, &server) && server.Code != "57014" {
-		// Its statements may no longer fit the database; the next connection finds out.
+	if server := (*pgconn.PgError)(nil); errors.As(err, &server) && suspect(server) {
 		closeNow(conn.Conn())
 	}
 	return p.cause(err)
+}
+
+// suspect says whether a connection may be unfit because of the error: its statements may no longer fit the database, and
+// the next connection finds out. It is not where the server ended a statement, or could not compute with its data.
+func suspect(e *pgconn.PgError) bool {
+	return e.Code != "57014" && !strings.HasPrefix(e.Code, "22")
 }
 
 // closeNow ends a connection without waiting for the server.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"sceau/attrs"
@@ -38,6 +39,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy's
 	status := m.Run()
 	stopPostgreSQL()
 	if status == 0 {
