@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"modernc.org/sqlite"
 )
 
@@ -49,6 +50,7 @@ func cause(err error) error {
 		file    *fs.PathError
 		network *net.OpError
 		lite    *sqlite.Error
+		large   *pgproto3.ExceededMaxBodyLenErr
 	)
 	switch {
 	case err == nil:
@@ -61,6 +63,8 @@ func cause(err error) error {
 		return setup
 	case errors.As(err, &server):
 		return serverError(server)
+	case errors.As(err, &large):
+		return &dataError{fmt.Sprintf("a row of more than %d octets", maxMessage)}
 	case errors.As(err, &connect): // its text has the user, the database and the hosts, and no password
 		return within(err, oneLine(connect.Error()))
 	case errors.As(err, &file):

@@ -25,6 +25,9 @@ type server struct {
 	process  *exec.Cmd
 	admin    string // DSN of the superuser
 	password string // file with that of the role reader
+
+	asking sync.Mutex
+	conn   *pgx.Conn
 }
 
 const adminPassword, readerPassword = "a superuser's", "s3cret p'\\ss"
@@ -157,21 +160,32 @@ func (s *server) kill() {
 
 // end sends the server a signal and waits until it has ended.
 func (s *server) end(signal os.Signal) {
+	s.asking.Lock()
+	if s.conn != nil {
+		s.conn.Close(context.Background())
+		s.conn = nil
+	}
+	s.asking.Unlock()
 	s.process.Process.Signal(signal)
 	s.process.Wait()
 	s.process = nil
 }
 
-func (s *server) try(statements ...string) error {
+// try runs statements as the superuser, on one connection that is kept while it lasts.
+func (s *server) try(statements ...string) (err error) {
+	s.asking.Lock()
+	defer s.asking.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, s.admin)
-	if err != nil {
-		return err
+	if s.conn == nil {
+		if s.conn, err = pgx.Connect(ctx, s.admin); err != nil {
+			return err
+		}
 	}
-	defer conn.Close(context.Background())
-	for _, one := range statements {
-		if _, err := conn.Exec(ctx, one); err != nil {
+	for _, one := range append([]string{"reset all"}, statements...) {
+		if _, err := s.conn.Exec(ctx, one, pgx.QueryExecModeSimpleProtocol); err != nil {
+			s.conn.Close(context.Background())
+			s.conn = nil
 			return fmt.Errorf("%s: %w", one, err)
 		}
 	}

@@ -192,3 +192,38 @@ func TestSQLiteEndsWithTheDeadline(t *testing.T) {
 		t.Errorf("afterwards: %s", got)
 	}
 }
+
+// A file that is exchanged under load: right answers or errors, and no denial.
+func TestSQLiteExchangedUnderLoad(t *testing.T) {
+	var files [2][]byte
+	for i := range files {
+		file := doctors(t, alice)
+		liteExec(t, file, insert("('"+bob+"','"+surname+"','Bob',null,null)"), "pragma journal_mode = delete")
+		var err error
+		if files[i], err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "hr.db")
+	write(t, path, files[0])
+	b := open(t, Config{Driver: SQLite, File: path, MaxConns: 3, Queries: []Query{long("?1")}})
+	crowd := b.crowd(t, 5, 10*time.Second)
+	for i := range 20 {
+		write(t, path+".new", files[i%2])
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.look(t); err != nil {
+			t.Error(err)
+		}
+		until(t, "right", &crowd.right, 2)
+	}
+	if n := crowd.failed.Load(); n != 0 {
+		t.Errorf("%d look-ups failed while one file gave way to another", n)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	until(t, "failed after the end", &crowd.failed, 2)
+	crowd.end()
+}
