@@ -182,7 +182,7 @@ func liteFixture(t testing.TB, statements ...string) string {
 
 func liteExec(t testing.TB, path string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(0)")
 	if err != nil {
 		t.Fatal(err)
 	}
