@@ -7,14 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite", in Go
+
+	"sceau/attrs/internal/litefile"
 )
 
 //go:embed migrations/*.sql
@@ -28,23 +28,6 @@ const schemaVersion = 1
 
 // maxReaders bounds the connections of one process that read at once.
 const maxReaders = 8
-
-// dataSource writes the URI of the file. The path is escaped by net/url, so that no character of it is taken for a
-// parameter (H6).
-func dataSource(c Config, mode string, pragmas ...string) (string, error) {
-	path, err := filepath.Abs(c.Path)
-	if err != nil {
-		return "", err
-	}
-	query := url.Values{"mode": {mode}, "_txlock": {"immediate"}}
-	query.Add("_pragma", "busy_timeout("+strconv.FormatInt(c.BusyTimeout.Milliseconds(), 10)+")")
-	query.Add("_pragma", "trusted_schema(0)")  // a schema made by another calls no function on us
-	query.Add("_pragma", "cell_size_check(1)") // damage is found where it is, not where it leads
-	for _, p := range pragmas {
-		query.Add("_pragma", p)
-	}
-	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String(), nil
-}
 
 // A reader is one open file, read-only.
 type reader struct {
@@ -78,7 +61,7 @@ func openReader(c Config) (*reader, error) {
 	case !info.Mode().IsRegular():
 		return nil, errors.New("not a regular file")
 	}
-	source, err := dataSource(c, "ro", "query_only(1)")
+	source, err := litefile.URI(c.Path, "ro", c.BusyTimeout, "query_only(1)")
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +147,7 @@ func (f *reader) close() error { return f.db.Close() }
 // openWriter opens the file for one import. The connection lives no longer than that: a process that only reads holds no
 // lock for writing.
 func openWriter(c Config) (*sql.DB, error) {
-	source, err := dataSource(c, "rw",
+	source, err := litefile.URI(c.Path, "rw", c.BusyTimeout,
 		"synchronous(FULL)", // an import that was reported is on the disk
 		"secure_delete(1)",  // what is deleted is a person's
 		"temp_store(2)",     // in memory, for the same reason

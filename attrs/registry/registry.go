@@ -140,7 +140,7 @@ func (r *Registry) Close() error {
 	if v.down == errClosed {
 		return nil
 	}
-	r.version.lose()
+	r.version.Lose()
 	r.view.Store(&view{reader: v.reader, down: errClosed})
 	return v.reader.close()
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"sceau/attrs"
+	"sceau/attrs/internal/rfc3339"
 )
 
 // The columns of CSV and keys of JSON.
@@ -140,11 +140,9 @@ func parseTime(s string, bound int64) (micros int64, problem string) {
 	if s == "" {
 		return bound, ""
 	}
-	t, err := time.Parse(time.RFC3339Nano, s)
+	t, err := rfc3339.Parse(s)
 	switch {
 	case err != nil:
-		return 0, "RFC 3339 with zone, such as 2026-11-21T20:00:00Z"
-	case !strictRFC3339(s):
 		return 0, "RFC 3339 with zone, such as 2026-11-21T20:00:00Z"
 	case t.Nanosecond()%1000 != 0:
 		return 0, "finer than a microsecond"
@@ -152,18 +150,6 @@ func parseTime(s string, bound int64) (micros int64, problem string) {
 		return 0, "out of the years 1 to 9999"
 	}
 	return t.UnixMicro(), ""
-}
-
-// strictRFC3339 refuses what package time lets pass: a comma before the fraction, one digit of hour, an offset of 24 hours or more.
-func strictRFC3339(s string) bool {
-	if len(s) < len("2026-11-21T20:00:00Z") || s[10] != 'T' || s[13] != ':' || s[19] == ',' {
-		return false
-	}
-	if zone := s[len(s)-1]; zone == 'Z' {
-		return true
-	}
-	offset := s[len(s)-len("+00:00"):]
-	return offset[1:3] <= "23" && offset[4:] <= "59"
 }
 
 // overlaps finds facts about one attribute of one subject that hold at the same time.

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 	"time"
+
+	"sceau/attrs"
 )
 
 // state is which registry the file is and how many imports it has had.
@@ -17,28 +18,23 @@ type state struct {
 
 // version turns what is seen of the file into the number that Epoch gives: it grows whenever the file is seen in another
 // state, by an import or because it is another file, so that a backup with an old epoch does not bring back answers that
-// were kept before. One goroutine at a time sets it; anyone reads it.
+// were kept before.
 type version struct {
-	number atomic.Uint64 // zero: cannot tell
-	last   uint64
-	seen   state
+	attrs.EpochCounter
+	seen state
 }
 
 func (v *version) set(s state) {
-	if s != v.seen || v.last == 0 {
-		v.seen = s
-		v.last++
+	if s == v.seen {
+		v.Keep()
+		return
 	}
-	v.number.Store(v.last)
+	v.seen = s
+	v.Advance()
 }
-
-func (v *version) lose() { v.number.Store(0) }
 
 // Epoch implements attrs.Versioned. It does not touch the file: it says what the last look at it has shown.
-func (r *Registry) Epoch() (uint64, bool) {
-	n := r.version.number.Load()
-	return n, n != 0
-}
+func (r *Registry) Epoch() (uint64, bool) { return r.version.Epoch() }
 
 // watch looks at the file until ctx ends.
 func (r *Registry) watch(ctx context.Context) {
@@ -100,7 +96,7 @@ func (r *Registry) Refresh(ctx context.Context) error {
 // lose notes that the file cannot be trusted until the next look. Queries say so too, instead of reading a file that nobody
 // else can see any more. The caller holds looking.
 func (r *Registry) lose(why error) error {
-	r.version.lose()
+	r.version.Lose()
 	r.view.Store(&view{reader: r.view.Load().reader, down: why})
 	return why
 }

@@ -39,6 +39,9 @@ func sourceKinds() []sourceKind {
 		{name: "registry", read: readRegistrySource},
 		{name: "static", read: readStaticSource, renewed: true},
 		{name: "derived", read: readDerivedSource, derived: true, renewed: true},
+		{name: "sql", read: readSQLSource, sees: []string{"timeout"}},
+		{name: "ldap", read: readLDAPSource},
+		{name: "http", read: readHTTPSource},
 	}
 }
 
