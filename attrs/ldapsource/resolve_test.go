@@ -119,6 +119,7 @@ func TestRefusals(t *testing.T) {
 			attrs.BadAnswer, "referral"},
 		"a base that is elsewhere": {alice, func(c *Config) { c.BaseDN = "ou=elsewhere," + suffix }, all, attrs.BadAnswer, "referral"},
 		"several entries":          {twice, nil, []*attrs.Definition{doctor}, attrs.BadAnswer, "more than one entry"},
+		"the number with a blank":  {alice + " ", nil, []*attrs.Definition{doctor}, attrs.BadAnswer, "does not have the number"},
 		"a value in no list":       {odd, nil, []*attrs.Definition{mandatary}, attrs.BadAnswer, "neither true nor false"},
 		"a wrong check digit":      {odd, nil, []*attrs.Definition{nihii11}, attrs.BadAnswer, "not one of its kind"},
 		"one bad among good":       {odd, nil, all, attrs.BadAnswer, ""},
