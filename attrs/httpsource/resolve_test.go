@@ -144,7 +144,9 @@ func TestRefusals(t *testing.T) {
 		"a gateway's not found":        {with(404, "text/html", "<h1>not found</h1>"), attrs.BadAnswer, "not application/json"},
 		"a gateway's not found, JSON":  {with(404, kind, `{"code": "NO_ROUTE"}`), attrs.BadAnswer, "not said as configured"},
 		"a not found without a reason": {with(404, kind, `{}`), attrs.BadAnswer, "not said as configured"},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusFound) },
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusFound)
+		},
 			attrs.SourceUnavailable, "status 302"},
 		"a redirect with an answer": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", elsewhere.URL)
