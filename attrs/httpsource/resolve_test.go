@@ -110,6 +110,9 @@ func TestPost(t *testing.T) {
 	q := query(alice, holder)
 	pharmacy, _ := attrs.EHealth().Find(attrs.Designator{Name: "urn:be:fgov:ehealth:1.0:pharmacy:nihii-number", Namespace: attrs.NamespaceIdentification})
 	q.Subjects = append(q.Subjects, attrs.Keyed{By: pharmacy, Value: "71000040"})
+	if s.Idempotent() || !open(t, config(server.URL)).Idempotent() {
+		t.Error("a POST may be repeated, or a GET may not")
+	}
 	if answers, err := s.Resolve(t.Context(), q, nil); err != nil || told(answers) != "true" {
 		t.Errorf("%q, %v", told(answers), err)
 	}
@@ -396,6 +399,57 @@ func TestFaults(t *testing.T) {
 					t.Errorf("after the fault: %v", err)
 				}
 			})
+		}
+	}
+}
+
+// TestOutageUnderLoad: the network to the service goes away and comes back while questions are put: right answers or errors, and
+// right answers alone once it is back.
+func TestOutageUnderLoad(t *testing.T) {
+	noLeak(t)
+	network := toxic.New(t, strings.TrimPrefix(serve(t, answering).URL, "http://"))
+	s := open(t, config("http://"+network.Addr()))
+	var asked, failed atomic.Int64
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() {
+			for n := i; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				asked.Add(1)
+				if err := once(t, s, t.Context(), []string{alice, nobody}[n%2]); err != nil {
+					failed.Add(1)
+					if attrs.ReasonOf(err) != attrs.SourceUnavailable {
+						t.Errorf("%v", err)
+					}
+				}
+			}
+		})
+	}
+	reach := func(count *atomic.Int64, more int64) {
+		for goal, until := count.Load()+more, time.Now().Add(time.Minute); count.Load() < goal; time.Sleep(time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatal("nothing moves")
+			}
+		}
+	}
+	for range 3 {
+		reach(&asked, 50)
+		network.Down()
+		reach(&failed, 10)
+		network.Up(t)
+	}
+	reach(&asked, 50)
+	close(stop)
+	group.Wait()
+	s.transport.CloseIdleConnections()
+	for _, ssin := range []string{alice, nobody} {
+		if err := once(t, s, t.Context(), ssin); err != nil {
+			t.Errorf("after the outages: %v", err)
 		}
 	}
 }

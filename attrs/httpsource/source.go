@@ -138,6 +138,9 @@ func (s *Source) hosts() (list []string) {
 // ID implements attrs.Source.
 func (s *Source) ID() string { return s.config.ID }
 
+// Idempotent says whether a question may be put again: with GET (RFC 9110 section 9.2.2), which a POST need not be.
+func (s *Source) Idempotent() bool { return s.config.Method == http.MethodGet }
+
 // Close ends all connections, and with an error the questions under way. Closing twice is no error.
 func (s *Source) Close() error {
 	s.mu.Lock()

@@ -17,11 +17,12 @@ import (
 // A failure is why one server gave no answer. Its text holds nothing that the directory or the caller said: messages of
 // servers repeat names of entries and filters.
 type failure struct {
-	server string
-	doing  string
-	err    error
-	bad    bool // the server did answer, what cannot be
-	final  bool // another server is not asked
+	server   string
+	doing    string
+	err      error
+	bad      bool // the server did answer, what cannot be
+	final    bool // another server is not asked
+	rejected bool // the credentials were
 }
 
 func (f *failure) Error() string { return f.server + ": " + f.doing + ": " + f.err.Error() }
@@ -50,7 +51,7 @@ func explain(server, doing string, err error) *failure {
 		case ldap.LDAPResultReferral:
 			f.err, f.bad, f.final = errReferral, true, true
 		case ldap.LDAPResultInvalidCredentials, ldap.LDAPResultInappropriateAuthentication:
-			f.final = true // they are the same everywhere, and each try counts towards locking the account
+			f.final, f.rejected = true, true // they are the same everywhere, and each try counts towards locking the account
 		case ldap.LDAPResultNoSuchObject, ldap.LDAPResultInsufficientAccessRights, ldap.LDAPResultInvalidDNSyntax:
 			f.final = true // the data are the same everywhere
 		}

@@ -2,6 +2,7 @@ package ldapsource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -104,18 +105,14 @@ func TestFaults(t *testing.T) {
 func TestHalfOpenConnection(t *testing.T) {
 	noLeak(t)
 	d := startDirectory(t, "")
-	network := toxic.New(t, d.plain)
-	c := d.config("ldap://" + network.Addr())
+	r := newRelay(t, d.plain)
+	c := d.config("ldap://" + r.address)
 	c.Timeout = 2 * time.Second
 	s := open(t, c)
 	if err := once(t, s, within(t, time.Minute), alice); err != nil {
 		t.Fatal(err)
 	}
-	// The toxic is there for the old connection alone: it is taken away when the new one is made.
-	s.servers[0].mu.Lock()
-	old := s.servers[0].idle[0]
-	s.servers[0].mu.Unlock()
-	old.socket.Conn = &silent{Conn: old.socket.Conn}
+	r.forget()
 	if err := once(t, s, within(t, time.Minute), alice); err != nil {
 		t.Error(err)
 	}
@@ -124,10 +121,59 @@ func TestHalfOpenConnection(t *testing.T) {
 	}
 }
 
-// silent is a connection on which nothing that is written arrives.
-type silent struct{ net.Conn }
+// A relay forwards connections, and can forget those that are open: nothing that is sent on them arrives any more, and
+// nobody is told.
+type relay struct {
+	address string
+	now     atomic.Int64 // connections made before are forgotten
+}
 
-func (s *silent) Write(p []byte) (int, error) { return len(p), nil }
+func newRelay(t *testing.T, upstream string) *relay {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{address: l.Addr().String()}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", upstream)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			made := r.now.Load()
+			forward := func(to, from net.Conn) {
+				io.Copy(&forgetful{to, func() bool { return r.now.Load() != made }}, from)
+				to.Close()
+				from.Close()
+			}
+			all.Go(func() { forward(server, client) })
+			all.Go(func() { forward(client, server) })
+		}
+	})
+	t.Cleanup(func() { l.Close(); all.Wait() })
+	return r
+}
+
+func (r *relay) forget() { r.now.Add(1) }
+
+type forgetful struct {
+	to        io.Writer
+	forgotten func() bool
+}
+
+func (f *forgetful) Write(p []byte) (int, error) {
+	if f.forgotten() {
+		return len(p), nil
+	}
+	return f.to.Write(p)
+}
 
 // TestFailover: servers that are down, that hang and that refuse are passed over within the deadline, and asked last while they
 // rest.
@@ -253,20 +299,26 @@ func TestPoolExhaustion(t *testing.T) {
 	c.MaxConnections, c.Timeout = 2, time.Hour
 	s := open(t, c)
 	var all sync.WaitGroup
-	for range 10 {
+	taken, release := context.WithCancel(t.Context())
+	for range 2 {
 		all.Go(func() {
-			if err := once(t, s, within(t, 200*time.Millisecond), alice); attrs.ReasonOf(err) != attrs.DeadlineExceeded {
+			if err := once(t, s, taken, alice); attrs.ReasonOf(err) != attrs.Canceled {
 				t.Errorf("%v", err)
 			}
 		})
 	}
-	all.Wait()
+	reach(t, connections, 2-connections.Load())
+	if err := once(t, s, within(t, 50*time.Millisecond), alice); attrs.ReasonOf(err) != attrs.DeadlineExceeded || !errors.Is(err, errBusy) {
+		t.Errorf("%v", err)
+	}
 	if n := connections.Load(); n != 2 {
 		t.Errorf("%d connections", n)
 	}
-	if s.servers[0].resting.Load() && connections.Load() == 0 {
+	if s.servers[0].resting.Load() {
 		t.Error("a server rests because of ourselves")
 	}
+	release()
+	all.Wait()
 
 	c = d.config("ldap://" + d.plain)
 	c.MaxConnections = 2
@@ -307,7 +359,8 @@ func TestConnectionsAge(t *testing.T) {
 		}
 		return nil
 	}
-	s := open(t, d.config("ldap://"+d.plain))
+	r := newRelay(t, d.plain)
+	s := open(t, d.config("ldap://"+r.address))
 	first := ask(s)
 	if first == nil || ask(s) != first {
 		t.Fatal("a connection is not used again")
@@ -322,7 +375,7 @@ func TestConnectionsAge(t *testing.T) {
 		t.Error("an old connection is used again")
 	}
 	second.doubtful.Store(true)
-	second.socket.Conn = &silent{Conn: second.socket.Conn}
+	r.forget()
 	if third := ask(s); third == nil || third == second || !second.ldap.IsClosing() {
 		t.Error("a connection that does not answer is used again")
 	}

@@ -113,18 +113,24 @@ func (s *server) take() *connection {
 	}
 }
 
-// give puts a connection to the idle ones.
+// give puts a connection to the idle ones, or closes it if it is of no use any more.
 func (s *server) give(c *connection) {
+	if !s.keep(c) {
+		c.close()
+	}
+}
+
+func (s *server) keep(c *connection) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || c.old.Load() || c.ldap.IsClosing() {
-		go c.close() // not under the lock
-		return
+		return false
 	}
 	c.doubtful.Store(false)
 	c.doubt = time.AfterFunc(s.config.CheckAfter, func() { c.doubtful.Store(true) })
 	c.idle = time.AfterFunc(s.config.IdleTimeout, func() { s.remove(c) })
 	s.idle = append(s.idle, c)
+	return true
 }
 
 // remove closes a connection if it is still idle.

@@ -177,9 +177,12 @@ func TestPasswordChanges(t *testing.T) {
 	if _, err := s.Resolve(t.Context(), query(alice, doctor), nil); attrs.ReasonOf(err) != attrs.SourceUnavailable {
 		t.Fatalf("%v", err)
 	}
+	if s.Idempotent() {
+		t.Error("rejected credentials may be tried again")
+	}
 	d.write(t, "changing", password+"\n")
-	if answers, err := s.Resolve(t.Context(), query(alice, doctor), nil); err != nil || told(answers) != "true" {
-		t.Errorf("%q, %v", told(answers), err)
+	if answers, err := s.Resolve(t.Context(), query(alice, doctor), nil); err != nil || told(answers) != "true" || !s.Idempotent() {
+		t.Errorf("%q, %v, idempotent %t", told(answers), err, s.Idempotent())
 	}
 }
 
