@@ -112,9 +112,19 @@ func TestHalfOpenConnection(t *testing.T) {
 	if err := once(t, s, within(t, time.Minute), alice); err != nil {
 		t.Fatal(err)
 	}
+	held := s.servers[0].take()
+	if err := once(t, s, within(t, time.Minute), alice); err != nil {
+		t.Fatal(err)
+	}
+	s.servers[0].give(held)
 	r.forget()
 	if err := once(t, s, within(t, time.Minute), alice); err != nil {
 		t.Error(err)
+	}
+	s.servers[0].mu.Lock()
+	defer s.servers[0].mu.Unlock()
+	if n := len(s.servers[0].idle); n != 1 {
+		t.Errorf("%d idle connections: those that are as old as the forgotten one are kept", n)
 	}
 	if s.servers[0].resting.Load() {
 		t.Error("the server is blamed for the connection")
