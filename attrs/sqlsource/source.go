@@ -46,6 +46,9 @@ func (s *Source) Health(ctx context.Context) error {
 // Close ends the connections. Look-ups that run end first. Closing twice is no error.
 func (s *Source) Close() error { return s.store.close() }
 
+// Idempotent implements attrs.Idempotent: a look-up changes nothing.
+func (s *Source) Idempotent() bool { return true }
+
 func (s *Source) route(d *attrs.Definition, by attrs.SubjectType) *query {
 	for _, q := range s.queries {
 		if q.answers(d, by) {

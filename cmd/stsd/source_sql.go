@@ -91,7 +91,7 @@ func readSQLSource(s *system, id string, keys *yaml.Node, p *problems) source {
 		p.add(line, "%v", err)
 		return nil
 	}
-	if !sqlAnswers(made, id, keys, p) {
+	if !s.sqlAnswers(made, id, keys, p) {
 		made.Close()
 		return nil
 	}
@@ -176,7 +176,7 @@ func readSQLQuery(n *yaml.Node, p *problems) (q sqlsource.Query) {
 }
 
 // sqlAnswers refuses attributes of the entry that none of its queries answers: asking for them would fail.
-func sqlAnswers(made *sqlsource.Source, id string, keys *yaml.Node, p *problems) bool {
+func (s *system) sqlAnswers(made *sqlsource.Source, id string, keys *yaml.Node, p *problems) bool {
 	var k struct {
 		Attributes []value[string] `yaml:"attributes"`
 	}
@@ -185,7 +185,7 @@ func sqlAnswers(made *sqlsource.Source, id string, keys *yaml.Node, p *problems)
 		p.add(keys.Line, "source %s: attributes: want a list of names", id)
 	}
 	for _, name := range k.Attributes {
-		d, ok := attrs.EHealth().Find(attrs.Designator{Name: name.V, Namespace: attrs.NamespaceCertified})
+		d, ok := s.catalogue.Find(attrs.Designator{Name: name.V, Namespace: attrs.NamespaceCertified})
 		if !ok || !made.Answers(d) {
 			p.add(name.Line, "source %s: no query answers %q", id, name.V)
 		}

@@ -1,0 +1,170 @@
+package ldapsource
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"sceau/attrs"
+	"sceau/attrs/remote"
+)
+
+// A Source is a directory. It is safe for concurrent use. Close it after use.
+type Source struct {
+	config   Config
+	servers  []*server
+	filters  map[attrs.SubjectType]*filter
+	mappings map[*attrs.Definition]*Mapping
+
+	closing context.Context // ends with Close
+	stop    context.CancelFunc
+
+	rejected atomic.Bool // the last bind was refused
+
+	mu     sync.Mutex
+	closed bool
+	using  sync.WaitGroup // questions under way; added to under mu, while not closed
+}
+
+// Open makes a source. It reads all files and checks all that can be checked without asking a server: one that is down
+// when a program starts may come later, and Health says so until then. All that is wrong is told at once.
+func Open(c Config) (*Source, error) {
+	c.defaults()
+	s := &Source{config: c, filters: make(map[attrs.SubjectType]*filter), mappings: make(map[*attrs.Definition]*Mapping)}
+	wrong := []error{c.check()}
+	note := func(err error) {
+		if err != nil {
+			wrong = append(wrong, err)
+		}
+	}
+	var settings *tls.Config
+	if c.TLS.Given() || c.StartTLS || slices.ContainsFunc(c.Servers, func(u string) bool { return strings.HasPrefix(u, "ldaps:") }) {
+		var err error
+		settings, err = c.TLS.Config(c.Now)
+		note(err)
+	}
+	if c.PasswordFile != "" || c.BindDN != "" {
+		_, err := remote.Secret(c.PasswordFile)
+		note(err)
+	}
+	for _, text := range c.Servers {
+		a, err := c.parseServer(text)
+		note(err)
+		s.servers = append(s.servers, &server{config: &s.config, address: a, tls: settings, room: make(chan struct{}, max(c.MaxConnections, 0))})
+	}
+	for _, t := range slices.Sorted(maps.Keys(c.Filters)) {
+		f, err := parseFilter(t, c.Filters[t])
+		note(err)
+		s.filters[t] = f
+	}
+	for _, m := range c.Mappings {
+		note(m.check(s.filters))
+		if s.mappings[m.Definition] != nil {
+			note(fmt.Errorf("%s is mapped twice", m.Definition.Name))
+		}
+		s.mappings[m.Definition] = &m
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return nil, fmt.Errorf("LDAP source %s: %w", c.ID, err)
+	}
+	s.closing, s.stop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// ID implements attrs.Source.
+func (s *Source) ID() string { return s.config.ID }
+
+// Idempotent says that a question may be put again: it only reads. While credentials are rejected it may not, since each try
+// counts towards locking the account.
+func (s *Source) Idempotent() bool { return !s.rejected.Load() }
+
+// Close ends all connections, and with an error the questions under way. Closing twice is no error.
+func (s *Source) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.stop()
+	s.using.Wait()
+	for _, v := range s.servers {
+		v.close()
+	}
+	return nil
+}
+
+// Health says why no server can be asked now, or nil: it binds and looks for the base, as a question would.
+func (s *Source) Health(ctx context.Context) error {
+	err := s.ask(ctx, func(ctx context.Context, c *connection) error {
+		e, err := c.search(ctx, search{base: s.config.BaseDN, scope: BaseObject, filter: "(objectClass=*)", attributes: []string{"1.1"}})
+		if err == nil && e == nil {
+			err = &failure{server: c.server.address.text, doing: "searching", err: errors.New("the base is not there"), final: true}
+		}
+		return err
+	})
+	if err != nil {
+		return s.refused(ctx, nil, err)
+	}
+	return nil
+}
+
+// ask calls f with a connection to the first server that answers, in the order of the list, those that failed lately last.
+// Each is given an equal share of the time that is left.
+func (s *Source) ask(ctx context.Context, f func(context.Context, *connection) error) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errClosed
+	}
+	s.using.Add(1)
+	s.mu.Unlock()
+	defer s.using.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.closing, cancel)()
+
+	var failed []error
+	order := s.order()
+	for i, v := range order {
+		attempt, cancel := share(ctx, s.config.Timeout, len(order)-i)
+		err := v.run(attempt, f)
+		cancel()
+		if err == nil {
+			v.resting.Store(false)
+			s.rejected.Store(false)
+			return nil
+		}
+		if s.closing.Err() != nil {
+			return errClosed
+		}
+		failed = append(failed, err)
+		var known *failure
+		if errors.As(err, &known) && known.rejected {
+			s.rejected.Store(true)
+		}
+		if known != nil && known.final || ctx.Err() != nil {
+			break
+		}
+		if !errors.Is(err, errBusy) {
+			v.tire()
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// order is the servers in the order in which they are asked.
+func (s *Source) order() []*server {
+	var rested, tired []*server
+	for _, v := range s.servers {
+		if v.resting.Load() {
+			tired = append(tired, v)
+		} else {
+			rested = append(rested, v)
+		}
+	}
+	return append(rested, tired...)
+}
