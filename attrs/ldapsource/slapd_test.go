@@ -17,6 +17,7 @@ import (
 	"sceau/attrs"
 	"sceau/attrs/remote"
 	"sceau/internal/minipki"
+	"sceau/internal/toxic"
 )
 
 const (
@@ -390,10 +391,6 @@ func told(answers []attrs.Certified) string {
 func noLeak(tb testing.TB) {
 	tb.Helper()
 	ignore := goleak.IgnoreCurrent()
-	options := []goleak.Option{ignore}
-	// Toxiproxy leaves some of its own behind when a connection is cut under a fault.
-	for _, function := range []string{"v2.(*ToxicLink).read", "v2.(*ToxicLink).write", "v2/toxics.(*ToxicStub).Run"} {
-		options = append(options, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/"+function))
-	}
+	options := append(toxic.Leftovers(), ignore)
 	tb.Cleanup(func() { goleak.VerifyNone(tb, options...) })
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sceau/attrs"
+	"sceau/internal/toxic"
 )
 
 var (
@@ -43,7 +44,7 @@ func TestMain(m *testing.M) {
 	status := m.Run()
 	stopPostgreSQL()
 	if status == 0 {
-		if err := goleak.Find(); err != nil {
+		if err := goleak.Find(toxic.Leftovers()...); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			status = 1
 		}

@@ -222,14 +222,14 @@ func TestHTTPSourceAnswers(t *testing.T) {
 func TestNetworkExamples(t *testing.T) {
 	dir := networkFiles(t)
 	for kind, read := range map[string]func(*system, string, *yaml.Node, *problems) source{"ldap": readLDAPSource, "http": readHTTPSource} {
-		before, after, has := bytes.Cut(exampleConfig, []byte("#    kind: "+kind+"\n"))
+		before, after, has := bytes.Cut(exampleConfig, []byte("##    kind: "+kind+"\n"))
 		if !has {
 			t.Fatalf("example.yaml has no source of kind %s", kind)
 		}
-		id := before[bytes.LastIndex(before, []byte("#  - "))+len("#  - "):]
+		id := before[bytes.LastIndex(before, []byte("##  - "))+len("##  - "):]
 		text := "    " + string(id[:bytes.IndexByte(id, '\n')+1]) + "    kind: " + kind + "\n"
 		for line := range strings.Lines(string(after)) {
-			uncommented, commented := strings.CutPrefix(line, "#")
+			uncommented, commented := strings.CutPrefix(line, "##")
 			if !commented || !strings.HasPrefix(uncommented, "    ") {
 				break
 			}
