@@ -93,10 +93,10 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 		}
 	}
 	s.signer = s.loadSigner(p)
-	s.rules = s.loadRules(p)
 	s.durability = s.readDurability(p)
 	s.checkNumbers(p)
 	s.openRegistry(p)
+	s.rules = s.loadRules(p) // asks the registry
 	s.checkAudit(p)
 	s.checkNames(p)
 	if len(p.list) > 0 {
@@ -242,25 +242,6 @@ func (s *system) checkNumbers(p *problems) {
 	if m.MaxLifetime.Line > 0 && m.MaxLifetime.V == 0 {
 		p.add(m.MaxLifetime.Line, "max-lifetime: must be positive")
 	}
-}
-
-func (s *system) loadRules(p *problems) policy.PDP {
-	if s.config.Policy.V == "" {
-		p.add(0, "policy: no rule file")
-		return nil
-	}
-	file, err := os.Open(s.config.path(s.config.Policy))
-	if err != nil {
-		p.add(s.config.Policy.Line, "policy: %v", err)
-		return nil
-	}
-	defer file.Close()
-	rules, err := policy.Load(file, attrs.EHealth())
-	if err != nil {
-		p.add(s.config.Policy.Line, "policy: %v", err)
-		return nil
-	}
-	return rules
 }
 
 func (s *system) readDurability(p *problems) audit.Durability {

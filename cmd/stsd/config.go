@@ -97,7 +97,7 @@ type fileConfig struct {
 		CacheEntries value[int64]    `yaml:"cache-entries"`
 		CacheTTL     value[duration] `yaml:"cache-ttl"`
 	} `yaml:"registry"`
-	Policy value[string] `yaml:"policy"`
+	Policy policyConfig `yaml:"policy"`
 	Audit  struct {
 		Dir        value[string] `yaml:"dir"`
 		Durability value[string] `yaml:"durability"`

@@ -19,6 +19,7 @@ import (
 
 	"sceau/audit"
 	"sceau/certs"
+	"sceau/policy"
 	"sceau/saml/saml2"
 	"sceau/soap"
 	"sceau/soap/soaphttp"
@@ -75,15 +76,19 @@ func checkCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p := &problems{file: path}
 			engine := ""
+			var warnings []policy.Problem
 			if config := readConfig(path, p); config != nil {
 				// Problems of form and of content are told together.
 				if s := prepare(config, p, slog.New(slog.DiscardHandler), true); s != nil {
-					engine = s.engine
+					engine, warnings = s.engine, s.policyWarnings()
 					s.close()
 				}
 			}
 			if err := p.err(); err != nil {
 				return err
+			}
+			for _, w := range warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "policy, hardly meant:", plain(w.String()))
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: in order\nsigning: %s\n", path, engine)
 			return err

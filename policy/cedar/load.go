@@ -63,6 +63,9 @@ func Load(c Config) (*Policies, error) {
 	if err != nil {
 		return nil, &policy.Error{Reason: policy.Unreadable, Err: err}
 	}
+	if routed, ok := c.Attributes.(interface{ Routed(*attrs.Definition) bool }); ok {
+		l.routed = routed.Routed
+	}
 	if l.readSchema(names); len(l.problems) == 0 { // nothing can be held against a schema that is wrong
 		l.readProfiles(names)
 		l.readEntities(names)
@@ -82,6 +85,7 @@ type loader struct {
 	policies *Policies
 	files    fs.FS
 	problems []policy.Problem
+	routed   func(*attrs.Definition) bool // whether a source is configured, where that is known
 }
 
 func (l *loader) wrong(file string, line int, format string, args ...any) {
@@ -240,7 +244,7 @@ func (l *loader) readPolicies(names []string) {
 		}
 		list, err := engine.NewPolicyListFromBytes(name, content)
 		if err != nil {
-			l.wrong(name, lineOf(err), "%v", err)
+			l.wrong(name, lineOf(err), "no Cedar: %s", parserPlace.ReplaceAllString(err.Error(), ""))
 			continue
 		}
 		for _, one := range list {
@@ -368,6 +372,9 @@ func shorter(a, b time.Duration) time.Duration {
 }
 
 var errorLine = regexp.MustCompile(`:([0-9]+):[0-9]+`)
+
+// parserPlace is how the engine says where it stopped; the line is told otherwise.
+var parserPlace = regexp.MustCompile(`^parser error: parse error at <input>:[0-9]+:[0-9]+ `)
 
 // lineOf reads the line out of an error of the engine, which has it in its text only.
 func lineOf(err error) int {

@@ -121,7 +121,7 @@ func (l *loader) tag(r *rule, node any) {
 // definition finds a certified attribute that a source can be asked for.
 func (l *loader) definition(name string) (*attrs.Definition, bool) {
 	d, ok := l.policies.catalogue.Find(attrs.Designator{Name: name, Namespace: attrs.NamespaceCertified})
-	return d, ok && !d.Computed
+	return d, ok && !d.Computed && (l.routed == nil || l.routed(d))
 }
 
 // releases says whether the scope of a policy can admit the release of an attribute.
