@@ -23,6 +23,7 @@ import (
 	"sceau/audit/metrics"
 	"sceau/certs"
 	"sceau/policy"
+	"sceau/policy/authzen"
 	"sceau/soap"
 	"sceau/sts"
 )
@@ -43,7 +44,12 @@ type system struct {
 	metrics  *prometheus.Registry
 	overload overload
 
-	rules      policy.PDP
+	rules policy.PDP
+
+	decisionTLS     *tlsSettings // of decisions, as configured
+	decisionClients []authzen.Client
+	decisions       *decisions // nil: not configured
+
 	durability audit.Durability
 
 	engine    string                  // what signs, in words
@@ -97,6 +103,7 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 	s.checkNumbers(p)
 	s.openRegistry(p)
 	s.rules = s.loadRules(p) // asks the registry
+	s.decisionTLS, s.decisionClients = s.checkDecisions(p)
 	s.checkAudit(p)
 	s.checkNames(p)
 	if len(p.list) > 0 {
@@ -292,7 +299,7 @@ func (s *system) assemble(p *problems) {
 	for _, soa := range soap.SOACodes() {
 		codes = append(codes, soa.Code)
 	}
-	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11"}, Codes: codes})
+	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen"}, Codes: codes})
 	if err != nil {
 		p.add(0, "metrics: %v", err)
 		return
@@ -320,6 +327,7 @@ func (s *system) assemble(p *problems) {
 	if err != nil {
 		p.add(0, "%v", err)
 	}
+	s.openDecisions(p)
 }
 
 // restoreReplay fills the replay state with the messages that the audit trail says were

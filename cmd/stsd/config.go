@@ -97,8 +97,9 @@ type fileConfig struct {
 		CacheEntries value[int64]    `yaml:"cache-entries"`
 		CacheTTL     value[duration] `yaml:"cache-ttl"`
 	} `yaml:"registry"`
-	Policy policyConfig `yaml:"policy"`
-	Audit  struct {
+	Policy    policyConfig    `yaml:"policy"`
+	Decisions decisionsConfig `yaml:"decisions"`
+	Audit     struct {
 		Dir        value[string] `yaml:"dir"`
 		Durability value[string] `yaml:"durability"`
 	} `yaml:"audit"`

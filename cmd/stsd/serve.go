@@ -230,12 +230,22 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, len(listeners)+1)
+	if s.decisions != nil {
+		if err := s.decisions.listen(s); err != nil {
+			return err
+		}
+		defer s.decisions.listener.Close()
+	}
+	failed := make(chan error, len(listeners)+2)
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
 	if admin != nil {
 		go func() { failed <- admin.serve() }()
+	}
+	if s.decisions != nil {
+		go func() { failed <- s.decisions.serve() }()
+		s.log.Info("decisions", "address", s.config.Decisions.url())
 	}
 	s.logSigner()
 	s.log.Info("listening", "addresses", addresses)
@@ -263,6 +273,9 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	stopped := server.Shutdown(stopping)
 	if admin != nil {
 		stopped = errors.Join(stopped, admin.http.Shutdown(stopping))
+	}
+	if s.decisions != nil {
+		stopped = errors.Join(stopped, s.decisions.shutdown(stopping))
 	}
 	return errors.Join(err, stopped)
 }

@@ -38,8 +38,6 @@ type Question struct {
 // An Answer to a Question. The zero Answer denies.
 type Answer struct {
 	policy.Decision
-	// Certified is the value of the attribute whose release was asked for and is permitted; nil otherwise.
-	Certified *attrs.Certified
 	// Until is when what decided ends; zero when nothing that was asked for does.
 	Until time.Time
 }
@@ -78,11 +76,7 @@ func (p *Policies) Decide(ctx context.Context, q *Question) (Answer, error) {
 		}
 	}
 	w.resource, request.Principal = resource, subject.UID
-	var released *attrs.Definition
-	if request.Action.ID == ReleaseAttribute {
-		released = p.byUID[resource.UID]
-	}
-	fallback := released != nil && q.Context["mode"] == policy.ModeFallback
+	fallback := request.Action.ID == ReleaseAttribute && q.Context["mode"] == policy.ModeFallback
 	var rules candidates
 	for _, k := range p.keysOf(subject.UID, w) {
 		for _, s := range admitted {
@@ -95,17 +89,10 @@ func (p *Policies) Decide(ctx context.Context, q *Question) (Answer, error) {
 	}
 	var v verdict
 	p.evaluate(rules.sorted(), w, *request, &v)
-	answer := Answer{Until: w.end, Decision: policy.Deny(ids(v.determining))}
-	if !v.permitted {
-		return answer, nil
+	if v.permitted {
+		return Answer{Decision: policy.Permit(ids(v.determining)), Until: w.end}, nil
 	}
-	answer.Decision = policy.Permit(ids(v.determining))
-	if released != nil {
-		if answer.Certified, err = p.value(ctx, q, released); err != nil {
-			return Answer{}, err
-		}
-	}
-	return answer, nil
+	return Answer{Decision: policy.Deny(ids(v.determining)), Until: w.end}, nil
 }
 
 // request turns a question into that of the engine, without its principal; nil where the schema has no such question.
@@ -224,13 +211,13 @@ func (p *Policies) circumstances(q *Question, shape resolved.RecordType) (engine
 	return engine.NewRecord(fields), nil
 }
 
-// value asks for the value of an attribute that may be released, nil where no source knows it of such a subject.
-func (p *Policies) value(ctx context.Context, q *Question, d *attrs.Definition) (*attrs.Certified, error) {
-	values, err := p.Values(ctx, q.Subject, []*attrs.Definition{d}, q.At)
-	if err != nil || len(values) == 0 {
-		return nil, err
+// Attribute gives the definition of the attribute that an entity Attribute with this id is.
+func (p *Policies) Attribute(id string) (*attrs.Definition, bool) {
+	if p == nil {
+		return nil, false
 	}
-	return &values[0], nil
+	d, ok := p.byUID[engine.NewEntityUID(Attribute, types.String(id))]
+	return d, ok
 }
 
 // Values asks the sources for certified attributes of a subject, in one query; those by which no source knows such a
@@ -255,4 +242,77 @@ func (p *Policies) Values(ctx context.Context, subject Entity, wanted []*attrs.D
 
 func invalidQuestion(text string) error {
 	return &policy.Error{Reason: policy.InvalidRequest, Err: errors.New(text)}
+}
+
+// Actions gives the actions that the schema has for a subject and a resource of these types, by name.
+func (p *Policies) Actions(subjectType, resourceType string) []string {
+	if p == nil || p.schema == nil {
+		return nil
+	}
+	var names []string
+	for uid, action := range p.schema.Actions {
+		if action.AppliesTo != nil && slices.Contains(action.AppliesTo.Principals, engine.EntityType(subjectType)) &&
+			slices.Contains(action.AppliesTo.Resources, engine.EntityType(resourceType)) {
+			names = append(names, string(uid.ID))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Entities gives the ids of all entities of a type that are known: those of the directory, and all attributes and
+// profiles. Of persons and organisations it knows those alone that the directory names.
+func (p *Policies) Entities(entityType string) []string {
+	if p == nil || p.schema == nil {
+		return nil
+	}
+	var ids []string
+	switch entityType {
+	case Attribute:
+		for d := range p.catalogue.All() {
+			ids = append(ids, string(p.releases[d].uid.ID))
+		}
+	case Profile:
+		for i := range p.profiles {
+			ids = append(ids, p.profiles[i].Name)
+		}
+	default:
+		for _, uid := range p.schema.Enums[engine.EntityType(entityType)].Values {
+			ids = append(ids, string(uid.ID))
+		}
+		for _, uid := range p.own {
+			if uid.Type == engine.EntityType(entityType) {
+				ids = append(ids, string(uid.ID))
+			}
+		}
+	}
+	return ids
+}
+
+// Knows says whether the schema has a type of entity.
+func (p *Policies) Knows(entityType string) bool {
+	if p == nil || p.schema == nil {
+		return false
+	}
+	_, entity := p.schema.Entities[engine.EntityType(entityType)]
+	_, enum := p.schema.Enums[engine.EntityType(entityType)]
+	return entity || enum
+}
+
+// KnowsAction says whether the schema has an action.
+func (p *Policies) KnowsAction(name string) bool {
+	if p == nil || p.schema == nil {
+		return false
+	}
+	_, ok := p.schema.Actions[engine.NewEntityUID(actionType, types.String(name))]
+	return ok
+}
+
+// IsPlatformType says whether a type of entity is of the platform's schema and its ids name no person.
+func IsPlatformType(entityType string) bool {
+	switch entityType {
+	case Role, Attribute, Profile, Application, Service:
+		return true
+	}
+	return false
 }
