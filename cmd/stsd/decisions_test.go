@@ -186,3 +186,42 @@ decisions: {address: "127.0.0.1:1"`+client), dir, p)}
 		t.Errorf("what the cases change is itself wrong: %v", p.err())
 	}
 }
+
+// What docs/authzen.md shows is what the script asks, and what docs/access-control.md shows is a policy that is tested.
+func TestDocumentedDecisions(t *testing.T) {
+	read := func(path string) string {
+		text, err := os.ReadFile(filepath.FromSlash(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	script, examples := read("testdata/script/decisions.txtar"), ""
+	for _, name := range []string{"rbac", "abac", "zbac"} {
+		for line := range strings.Lines(read("../../policy/cedar/testdata/examples/" + name + ".cedar")) {
+			if !strings.HasPrefix(line, "@description") { // which the page says in its own words
+				examples += line
+			}
+		}
+	}
+	squeeze := func(text string) string { return strings.Join(strings.Fields(text), "") }
+	shown := 0
+	for _, block := range strings.Split(read("../../docs/authzen.md"), "```json\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		if !strings.HasPrefix(block, `{"subject"`) {
+			continue // an answer
+		}
+		if shown++; !strings.Contains(script, block) {
+			t.Errorf("the script does not ask %s", block)
+		}
+	}
+	for _, block := range strings.Split(read("../../docs/access-control.md"), "```cedar\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		if shown++; !strings.Contains(squeeze(examples), strings.TrimSuffix(squeeze(block), "}")) {
+			t.Errorf("no example is %s", block)
+		}
+	}
+	if shown != 8 {
+		t.Errorf("%d questions and policies are shown", shown)
+	}
+}
