@@ -147,7 +147,7 @@ func appendAttributes(dst []byte, attributes []Attribute) []byte {
 		dst = append(dst, a.Disposition.String()...)
 		dst = append(dst, '"')
 		dst = appendMember(dst, `,"state":`, a.State.String(), maxWord)
-		dst = appendMember(dst, `,"rule":`, a.Rule, maxWord)
+		dst = appendMember(dst, `,"rule":`, a.Rule, maxName) // several, of policies in Cedar
 		dst = appendMember(dst, `,"source":`, a.Source, maxWord)
 		dst = append(dst, '}')
 	}

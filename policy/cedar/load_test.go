@@ -1,6 +1,7 @@
 package cedar
 
 import (
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -116,4 +117,46 @@ func TestLint(t *testing.T) {
 	if got := none.Lint(); len(got) != 1 {
 		t.Errorf("nil: %v", got)
 	}
+}
+
+// FuzzLoad: whatever stands in a file of policies, it is loaded or refused with a problem that has its place; what is loaded
+// decides, and permits by a policy only.
+func FuzzLoad(f *testing.F) {
+	for _, name := range []string{"rbac", "abac", "zbac"} {
+		text, err := os.ReadFile("testdata/examples/" + name + ".cedar")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add(`@id("a") @maximum_validity("1h") permit (principal is Person, action, resource is Attribute) when { principal.identifier like "0*" };`)
+	directory := os.DirFS("testdata/examples")
+	content := func(name string) string {
+		text, err := fs.ReadFile(directory, name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return string(text)
+	}
+	profiles, roles := content("profiles.yaml"), content("roles.json")
+	f.Fuzz(func(t *testing.T, text string) {
+		from := registry(t)
+		p, err := Load(Config{Files: files("profiles.yaml", profiles, "roles.json", roles, "a.cedar", text), Catalogue: attrs.EHealth(), Attributes: from})
+		if err != nil {
+			if !strings.Contains(problems(err), "a.cedar") {
+				t.Errorf("refused without a place: %v", err)
+			}
+			return
+		}
+		p.Lint()
+		var d policy.Release
+		if err := p.Release(t.Context(), ask(t, doctor, hospital, policy.ModeSession, ssin, doctorNumber), &d); err != nil {
+			t.Error(err)
+		}
+		for _, decision := range d.Decisions {
+			if decision.Permitted() && (decision.Rule() == "" || d.MaximumValidity <= 0) {
+				t.Errorf("permitted by nothing, or without end: %s", told(&d))
+			}
+		}
+	})
 }
