@@ -225,3 +225,28 @@ func TestDocumentedDecisions(t *testing.T) {
 		t.Errorf("%d questions and policies are shown", shown)
 	}
 }
+
+// The keys of policies in Cedar and of decisions that the example shows behind a # are keys.
+func TestExampleDecisionKeys(t *testing.T) {
+	text := strings.Replace(string(exampleConfig), "\npolicy: policy.yaml\n", "\n", 1)
+	for _, key := range []string{"policy", "decisions"} {
+		begin := strings.Index(text, "\n#"+key+":\n")
+		if begin < 0 {
+			t.Fatalf("the example does not show %s", key)
+		}
+		block, rest := text[begin+1:], ""
+		if end := strings.Index(block, "\n\n"); end >= 0 {
+			block, rest = block[:end], block[end:]
+		}
+		text = text[:begin+1] + strings.ReplaceAll("\n"+block, "\n#", "\n") + rest
+	}
+	p := &problems{file: "example.yaml"}
+	c := parseConfig([]byte(text), ".", p)
+	if err := p.err(); err != nil {
+		t.Fatal(err)
+	}
+	if c.Policy.Engine.V != policyCedar || c.Policy.Directory.V != "policies" || !c.Decisions.configured() || len(c.Decisions.Clients) != 1 ||
+		len(c.Decisions.Clients[0].Resources) != 3 || c.Decisions.Listener.ClientAuthorities.IsZero() {
+		t.Errorf("%+v, %+v", c.Policy, c.Decisions)
+	}
+}
