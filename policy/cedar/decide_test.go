@@ -140,3 +140,36 @@ func TestValues(t *testing.T) {
 		}
 	}
 }
+
+// A role that stands in no policy but in what the request is about is asked for all the same: otherwise a forbid would not
+// hold, and let in whom it is to keep out.
+func TestRolesThatRequestsName(t *testing.T) {
+	p := load(t, files(
+		"wards.cedarschema", `entity Ward { closedTo?: Role }; action "visit" appliesTo { principal: [Person], resource: [Ward], context: { as?: Role } };`,
+		"roles.json", `[{"uid": {"type": "Role", "id": "doctor"}, "attrs": {"attribute": "`+doctorBoolean+`"}, "parents": []},
+			{"uid": {"type": "Ward", "id": "3"}, "attrs": {"closedTo": {"__entity": {"type": "Role", "id": "doctor"}}}, "parents": []}]`,
+		"visit.cedar", `@id("all") permit (principal, action == Action::"visit", resource);
+@id("closed") forbid (principal, action == Action::"visit", resource) when { resource has closedTo && principal in resource.closedTo };
+@id("not-as") forbid (principal, action == Action::"visit", resource) when { context has as && !(principal is Person in [context.as]) };`), registry(t))
+	for _, c := range []struct{ who, ward, context, want string }{
+		{"SSIN=00000000097", "3", "", "-closed"},
+		{"SSIN=00000100067", "3", "", "+all"},
+		{"SSIN=00000000097", "4", "", "+all"},
+		{"SSIN=00000000097", "4", `{"as": "doctor"}`, "+all"},
+		{"SSIN=00000100067", "4", `{"as": "doctor"}`, "-not-as"},
+		{"=SSIN=00000000097", "4", `{"as": "doctor"}`, "-not-as"}, // no other name of the doctor
+	} {
+		answer, err := p.Decide(t.Context(), &Question{Subject: Entity{Type: Person, ID: c.who}, Action: "visit",
+			Resource: Entity{Type: "Ward", ID: c.ward}, Context: object(t, c.context), At: start})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "-" + answer.Rule()
+		if answer.Permitted() {
+			got = "+" + answer.Rule()
+		}
+		if got != c.want {
+			t.Errorf("%s in ward %s %s: %s instead of %s", c.who, c.ward, c.context, got, c.want)
+		}
+	}
+}

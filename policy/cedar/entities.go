@@ -143,6 +143,7 @@ func (l *loader) entityList(content []byte, file string, each func(line int, ent
 func (l *loader) role(file string, line int, entity engine.Entity) {
 	r := &role{uid: entity.UID}
 	l.policies.roles[entity.UID] = r
+	l.policies.every = append(l.policies.every, r)
 	title := "role " + strconv.QuoteToASCII(string(entity.UID.ID))
 	values, hasValues := entity.Attributes.Get("values")
 	name, ok := entity.Attributes.Get("attribute")

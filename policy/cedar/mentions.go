@@ -31,7 +31,7 @@ func (l *loader) mentions(r *rule) {
 	case ast.ScopeTypeIsIn:
 		r.profile = profileName(scope.Entity)
 	}
-	if (len(r.roles) > 0 || len(r.tags) > 0) && l.policies.attributes == nil && l.needsSource(r) {
+	if (r.anyRole || len(r.roles) > 0 || len(r.tags) > 0) && l.policies.attributes == nil && l.needsSource(r) {
 		l.wrong(r.file, r.line, "%s: it speaks of certified attributes, and there is no source of them", r.title())
 	}
 }
@@ -63,6 +63,14 @@ func (l *loader) walk(r *rule, node any) {
 			l.entity(r, engine.NewEntityUID(types.EntityType(t), types.String(id)))
 			return
 		}
+		if of, ok := n["in"].(map[string]any); ok {
+			if right, binary := of["right"]; binary && !known(right) {
+				r.anyRole = true
+			}
+		}
+		if of, ok := n["is"].(map[string]any); ok && of["in"] != nil && !known(of["in"]) {
+			r.anyRole = true
+		}
 		for _, operator := range []string{"hasTag", "getTag"} {
 			if of, ok := n[operator].(map[string]any); ok {
 				l.tag(r, of["right"])
@@ -72,6 +80,18 @@ func (l *loader) walk(r *rule, node any) {
 			l.walk(r, child)
 		}
 	}
+}
+
+// known says whether the right side of "in" names its roles: they are written out, or it is the resource, which a request
+// names. Elsewhere (resource.blocked, context.role) any role may be meant, and all must be asked for: a forbid that
+// speaks of a role which nobody asked for would not hold.
+func known(node any) bool {
+	n, _ := node.(map[string]any)
+	if members, ok := n["Set"].([]any); ok {
+		return !slices.ContainsFunc(members, func(member any) bool { return !known(member) })
+	}
+	_, literal := n["Value"]
+	return literal || n["Var"] == "resource"
 }
 
 // entity checks an entity that a policy names. Those of a directory's own types may be unknown: a client may bring them.

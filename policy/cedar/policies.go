@@ -51,6 +51,7 @@ type Policies struct {
 	profiles []policy.Profile
 	entities engine.EntityMap // of the directory and of the platform; actions too
 	roles    map[engine.EntityUID]*role
+	every    []*role            // of roles, in the order of the files
 	own      []engine.EntityUID // those of the directory, in its order
 
 	// Compiled: what a request needs and nothing else.
@@ -79,8 +80,9 @@ type rule struct {
 	window, fallback    time.Duration // of what a permit releases; zero: it releases nothing in that mode
 	declared, declaredF time.Duration // by annotations
 
-	roles []engine.EntityUID // that it speaks of
-	tags  []tag              // certified attributes of the principal that it reads
+	roles   []engine.EntityUID // that it speaks of
+	anyRole bool               // it speaks of roles that only a request names
+	tags    []tag              // certified attributes of the principal that it reads
 }
 
 // A tag is a certified attribute under the name by which a policy reads it.
@@ -160,6 +162,11 @@ type asks struct {
 func (a *asks) add(p *Policies, r *rule) {
 	for _, uid := range r.roles {
 		a.addRole(p.roles[uid])
+	}
+	if r.anyRole {
+		for _, one := range p.every {
+			a.addRole(one)
+		}
 	}
 	for _, t := range r.tags {
 		if !slices.Contains(a.tags, t) {

@@ -21,7 +21,7 @@ type party struct {
 // partyOf reads TYPE=value. What has another form is an identifier without type, of which no source knows anything.
 func partyOf(t engine.EntityType, id string) party {
 	identifierType, identifier, ok := strings.Cut(id, "=")
-	if !ok {
+	if !ok || identifierType == "" { // "=SSIN=…" is not another name of SSIN=…
 		return party{entity: t, identifier: id}
 	}
 	return party{entity: t, identifierType: identifierType, identifier: identifier}
