@@ -47,6 +47,10 @@ func appendEvent(dst []byte, e *Event, p *pseudonymizer) []byte {
 		dst = appendIdentifier(dst, e.Subject, p)
 		dst = append(dst, '}')
 	}
+	dst = appendMember(dst, `,"client":`, e.Client, maxWord)
+	dst = appendMember(dst, `,"action":`, e.Action, maxWord)
+	dst = appendResource(dst, &e.Resource, p)
+	dst = appendMember(dst, `,"policies":`, e.Policies, maxCause)
 	dst = appendProfiles(dst, e.Profiles)
 	dst = appendAttributes(dst, e.Attributes)
 	dst = appendMember(dst, `,"assertionId":`, e.AssertionID, maxName)
@@ -91,6 +95,23 @@ func appendIdentifier(dst []byte, id Identifier, p *pseudonymizer) []byte {
 	return append(dst, '"')
 }
 
+func appendResource(dst []byte, r *Resource, p *pseudonymizer) []byte {
+	if *r == (Resource{}) {
+		return dst
+	}
+	dst = append(dst, `,"resource":{`...)
+	if r.Value != "" {
+		dst = appendIdentifier(dst, Identifier{Type: r.Type, Value: r.Value}, p)
+	} else {
+		dst = append(dst, `"type":`...)
+		dst = appendText(dst, r.Type, maxWord)
+	}
+	start := len(dst)
+	dst = appendMember(dst, `,"name":`, r.Name, maxName)
+	maskNumbers(dst[start:])
+	return append(dst, '}')
+}
+
 func appendProfiles(dst []byte, profiles []string) []byte {
 	if len(profiles) == 0 {
 		return dst
@@ -126,7 +147,7 @@ func appendAttributes(dst []byte, attributes []Attribute) []byte {
 		dst = append(dst, a.Disposition.String()...)
 		dst = append(dst, '"')
 		dst = appendMember(dst, `,"state":`, a.State.String(), maxWord)
-		dst = appendMember(dst, `,"rule":`, a.Rule, maxWord)
+		dst = appendMember(dst, `,"rule":`, a.Rule, maxName) // several, of policies in Cedar
 		dst = appendMember(dst, `,"source":`, a.Source, maxWord)
 		if a.Origin != Live {
 			dst = appendMember(dst, `,"origin":`, a.Origin.String(), maxWord)

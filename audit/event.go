@@ -46,6 +46,13 @@ type Event struct {
 	// Subject is whom the attributes are about.
 	Subject Identifier
 
+	// Client is who asked for a decision, by the name that the configuration gives it; Action and Resource are what it
+	// asked about, and Policies the ids of those that determined the answer, a space between them. Of decisions alone
+	// ("authzen").
+	Client, Action string
+	Resource       Resource
+	Policies       string
+
 	// Profiles are the names of the policy's profiles that were granted.
 	Profiles []string
 	// Attributes are those asked for, in the order asked, with what became of each.
@@ -94,6 +101,14 @@ type Identifier struct {
 	Value string
 }
 
+// A Resource is what a decision is about. Its name stands in the record in clear when it names a thing of ours (an
+// application, an attribute, a role); what a client calls its own resources may name a person, and goes into Value.
+type Resource struct {
+	Type  string
+	Name  string // in clear
+	Value string // kept as a pseudonym of Type and Value
+}
+
 // An Attribute is what became of one attribute that was asked for. It has no value: values are never recorded.
 type Attribute struct {
 	Name, Namespace string
@@ -130,8 +145,8 @@ func (o Origin) String() string {
 type Outcome uint8
 
 const (
-	Success Outcome = iota + 1 // an assertion was issued
-	Refused                    // the request was understood and refused
+	Success Outcome = iota + 1 // an assertion was issued, or what was asked about is permitted
+	Refused                    // the request was understood and refused, or what was asked about is denied
 	Fault                      // the request was not understood, or we failed
 )
 

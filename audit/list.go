@@ -32,6 +32,10 @@ type Entry struct {
 	Identity       PartyEntry       `json:"identity"`
 	Holder         PartyEntry       `json:"holder"`
 	Subject        IdentifierEntry  `json:"subject"`
+	Client         string           `json:"client"`
+	Action         string           `json:"action"`
+	Resource       ResourceEntry    `json:"resource"`
+	Policies       string           `json:"policies"`
 	Profiles       []string         `json:"profiles"`
 	Attributes     []AttributeEntry `json:"attributes"`
 	MoreAttributes int              `json:"attributesOmitted"` // beyond those kept
@@ -55,6 +59,13 @@ type PartyEntry struct {
 // An IdentifierEntry is an Identifier as it was kept.
 type IdentifierEntry struct {
 	Type      string `json:"type"`
+	Pseudonym string `json:"pseudonym"`
+}
+
+// A ResourceEntry is a Resource as it was kept.
+type ResourceEntry struct {
+	Type      string `json:"type"`
+	Name      string `json:"name"`
 	Pseudonym string `json:"pseudonym"`
 }
 

@@ -6,7 +6,7 @@
 //
 // [PDP] is asked once a request, for all attributes that it wants, and answers with one
 // [Decision] each. The zero Decision denies, the zero [Release] permits nothing, an error permits nothing, and an empty rule
-// file permits nothing. [Rules] is the PDP behind a rule file; another one (policies in Cedar, a service) takes its
+// file permits nothing. [Rules] is the PDP behind a rule file; another one (policy/cedar, policies in the Cedar language) takes its
 // place behind the same interface: the two [Requestor]s are the principal, releasing an attribute is the action, the definitions are the
 // resources, mode and instant the context, and the names of rules and profiles are the determining policies.
 //

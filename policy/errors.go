@@ -30,14 +30,20 @@ func (r Reason) String() string {
 	return "no reason"
 }
 
-// A Problem is one thing wrong with a rule file.
+// A Problem is one thing wrong with a rule file, or with a directory of policies.
 type Problem struct {
-	Line int // from 1; 0: the file as a whole
+	File string // in a directory of policies; empty: the one rule file
+	Line int    // from 1; 0: the file as a whole
 	Text string
 }
 
 func (p Problem) String() string {
-	if p.Line == 0 {
+	switch {
+	case p.File != "" && p.Line > 0:
+		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
+	case p.File != "":
+		return p.File + ": " + p.Text
+	case p.Line == 0:
 		return p.Text
 	}
 	return fmt.Sprintf("line %d: %s", p.Line, p.Text)

@@ -10,7 +10,7 @@ import (
 )
 
 func (p *Rules) warn(line int, format string, args ...any) {
-	p.warnings = append(p.warnings, Problem{line, fmt.Sprintf(format, args...)})
+	p.warnings = append(p.warnings, Problem{Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
 // usualMaximum is the validity that clients ask for (wire document, section 8).

@@ -28,7 +28,7 @@ type reader struct {
 }
 
 func (r *reader) wrong(line int, format string, args ...any) {
-	r.problems = append(r.problems, Problem{line, fmt.Sprintf(format, args...)})
+	r.problems = append(r.problems, Problem{Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
 // quote shows a text of the file in a message: short and in printable ASCII.

@@ -18,7 +18,7 @@ type Permitted struct {
 }
 
 // permit asks the policy for every attribute that was asked for. A policy that fails
-// permits nothing.
+// permits nothing; where it fails because a source did not tell it a role, the source is named.
 func (r *road) permit(ctx context.Context, b *Bound) (Permitted, error) {
 	r.stage = "permit"
 	c := b.confirmed
@@ -29,6 +29,9 @@ func (r *road) permit(ctx context.Context, b *Bound) (Permitted, error) {
 		r.asked.Attributes = append(r.asked.Attributes, b.wanted[i].definition)
 	}
 	if err := r.Policy.Release(ctx, &r.asked, &r.release); err != nil {
+		if attrs.ReasonOf(err) != 0 {
+			return Permitted{}, refuseFor(SourceUnavailable, err)
+		}
 		return Permitted{}, refuseFor(AttributeDenied, err)
 	}
 	if len(r.release.Decisions) != len(b.wanted) {

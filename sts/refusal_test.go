@@ -125,6 +125,7 @@ func TestCodes(t *testing.T) {
 				Denied: []string{ststest.DoctorNIHII, ststest.DoctorBoolean, attrs.PersonSSIN, attrs.CertificateHolderSSIN}}
 		}},
 		{name: "policy fails", code: sts.AttributeDenied, stage: "permit", message: query(session), config: func(_ *ststest.Fixture, c *sts.Config) { c.Policy = failingPolicy{} }},
+		{name: "policy was not told a role", code: sts.SourceUnavailable, stage: "permit", message: query(session), config: func(_ *ststest.Fixture, c *sts.Config) { c.Policy = unansweredPolicy{} }},
 		{name: "policy decides too little", code: sts.AttributeDenied, stage: "permit", message: query(session), config: func(_ *ststest.Fixture, c *sts.Config) { c.Policy = silentPolicy{} }},
 		{name: "no time by the policy", code: sts.WindowInvalid, stage: "issue", message: query(session), config: func(_ *ststest.Fixture, c *sts.Config) { c.Policy = ststest.Permit{} }},
 		{name: "source down", code: sts.SourceUnavailable, stage: "certify", message: query(session), config: func(f *ststest.Fixture, _ *sts.Config) {
@@ -189,6 +190,13 @@ type failingPolicy struct{}
 
 func (failingPolicy) Release(context.Context, *policy.ReleaseRequest, *policy.Release) error {
 	return errors.New("no decision")
+}
+
+// unansweredPolicy asked a source for a role, in vain.
+type unansweredPolicy struct{}
+
+func (unansweredPolicy) Release(context.Context, *policy.ReleaseRequest, *policy.Release) error {
+	return &attrs.Error{Reason: attrs.DeadlineExceeded, Source: "registry"}
 }
 
 type silentPolicy struct{}

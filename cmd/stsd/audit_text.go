@@ -64,6 +64,10 @@ func writeRecord(out io.Writer, e *audit.Entry) error {
 		line("", after("certificate", party.Certificate))
 	}
 	line("subject", e.Subject.Type, e.Subject.Pseudonym)
+	line("client", e.Client)
+	line("action", e.Action)
+	line("resource", e.Resource.Type, e.Resource.Name, e.Resource.Pseudonym)
+	line("policies", e.Policies)
 	line("profiles", e.Profiles...)
 	for i, a := range e.Attributes {
 		name := ""

@@ -23,6 +23,7 @@ import (
 	"sceau/audit/metrics"
 	"sceau/certs"
 	"sceau/policy"
+	"sceau/policy/authzen"
 	"sceau/soap"
 	"sceau/sts"
 )
@@ -47,7 +48,12 @@ type system struct {
 
 	cacheEntries int64 // of the resolver, which cannot change
 
-	rules      policy.PDP
+	rules policy.PDP
+
+	decisionTLS     *tlsSettings // of decisions, as configured
+	decisionClients []authzen.Client
+	decisions       *decisions // nil: not configured
+
 	durability audit.Durability
 
 	engine    string                  // what computes signatures, in words
@@ -104,10 +110,11 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 	}
 	s.signer = s.loadSigner(p)
 	s.loadCatalogue(p)
-	s.rules = s.loadRules(p)
 	s.durability = s.readDurability(p)
 	s.checkNumbers(p)
 	s.openSources(p)
+	s.rules = s.loadRules(p) // asks the sources
+	s.decisionTLS, s.decisionClients = s.checkDecisions(p)
 	s.checkAudit(p)
 	s.checkNames(p)
 	if len(p.list) > 0 {
@@ -258,25 +265,6 @@ func (s *system) checkNumbers(p *problems) {
 	}
 }
 
-func (s *system) loadRules(p *problems) policy.PDP {
-	if s.config.Policy.V == "" {
-		p.add(0, "policy: no rule file")
-		return nil
-	}
-	file, err := os.Open(s.config.path(s.config.Policy))
-	if err != nil {
-		p.add(s.config.Policy.Line, "policy: %v", err)
-		return nil
-	}
-	defer file.Close()
-	rules, err := policy.Load(file, s.catalogue)
-	if err != nil {
-		p.add(s.config.Policy.Line, "policy: %v", err)
-		return nil
-	}
-	return rules
-}
-
 func (s *system) readDurability(p *problems) audit.Durability {
 	word, rest, _ := strings.Cut(s.config.Audit.Durability.V, " ")
 	switch word {
@@ -326,7 +314,7 @@ func (s *system) assemble(p *problems) {
 	for _, soa := range soap.SOACodes() {
 		codes = append(codes, soa.Code)
 	}
-	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11"}, Codes: codes})
+	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen"}, Codes: codes})
 	if err != nil {
 		p.add(0, "metrics: %v", err)
 		return
@@ -356,6 +344,7 @@ func (s *system) assemble(p *problems) {
 		return
 	}
 	s.publish(s.now())
+	s.openDecisions(p)
 }
 
 // restoreReplay fills the replay state with the messages that the audit trail says were

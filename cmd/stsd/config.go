@@ -113,7 +113,8 @@ type fileConfig struct {
 	Sources     yaml.Node          `yaml:"sources"`
 	Resolver    yaml.Node          `yaml:"resolver"`
 	Definitions []definitionConfig `yaml:"definitions"`
-	Policy      value[string]      `yaml:"policy"`
+	Policy      policyConfig       `yaml:"policy"`
+	Decisions   decisionsConfig    `yaml:"decisions"`
 	Audit       struct {
 		Dir        value[string] `yaml:"dir"`
 		Durability value[string] `yaml:"durability"`

@@ -29,19 +29,26 @@ func (s *system) reload(path string) (err error) {
 			next.keys.close(s.keys)
 		}
 	}()
-	rules := next.loadRules(p)
+	next.rules = next.loadRules(p)
+	next.decisionTLS, next.decisionClients = next.checkDecisions(p)
 	next.checkListeners(p)
 	next.checkNumbers(p)
 	sources := next.renewSources(s, p)
 	if len(p.list) > 0 {
 		return p.err()
 	}
-	settings, err := next.settings(rules, next.signer)
+	settings, err := next.settings(next.rules, next.signer)
 	if err != nil {
 		return err
 	}
 	if err := s.service.Check(settings); err != nil {
 		return err
+	}
+	decisions := next.decisionsSettings(next.rules, next.decisionClients)
+	if s.decisions != nil && c.Decisions.configured() {
+		if err := s.decisions.handler.Check(decisions); err != nil {
+			return err
+		}
 	}
 	// Trust first: it is checked as a whole and keeps the old on error.
 	if err := s.verifier.Reload(trust); err != nil {
@@ -60,6 +67,17 @@ func (s *system) reload(path string) (err error) {
 			listener.replace(settings)
 		}
 	}
+	if s.decisions != nil && c.Decisions.configured() {
+		if err := s.decisions.handler.Replace(decisions); err != nil {
+			return err
+		}
+		if next.decisionTLS != nil && s.decisions.tls.Load() != nil && s.decisions.tls.Load().print != next.decisionTLS.print {
+			s.decisions.tls.Store(next.decisionTLS)
+		}
+	}
+	if s.decisions != nil {
+		s.decisions.withdrawn.Store(!c.Decisions.configured())
+	}
 	keys := needRestart(s.config, c)
 	if sources == nil && !(s.config.Sources.IsZero() && c.Sources.IsZero()) {
 		keys = append(keys, "sources")
@@ -68,7 +86,7 @@ func (s *system) reload(path string) (err error) {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)
 	}
 	s.mu.Lock()
-	s.config, s.rules = c, rules
+	s.config, s.rules = c, next.rules
 	s.rollover = rollover{warned: s.rollover.warned}
 	if sources != nil {
 		s.entries = next.entries
@@ -124,6 +142,8 @@ func needRestart(old, new *fileConfig) (keys []string) {
 	}{
 		{"listen", slices.Equal(addresses(old), addresses(new))},
 		{"admin", old.Admin.V == new.Admin.V},
+		{"decisions", old.Decisions.Listener.Address.V == new.Decisions.Listener.Address.V &&
+			(old.Decisions.Listener.Certificate.V == "") == (new.Decisions.Listener.Certificate.V == "")},
 		{"public-url", old.PublicURL.V == new.PublicURL.V},
 		{"registry", old.Registry.File.V == new.Registry.File.V && old.Registry.Budget.V == new.Registry.Budget.V &&
 			old.Registry.CacheEntries.V == new.Registry.CacheEntries.V && old.Registry.CacheTTL.V == new.Registry.CacheTTL.V},

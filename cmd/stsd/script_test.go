@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,15 +39,23 @@ func TestScripts(t *testing.T) {
 			"replace":  replaceText,
 			"cut":      cutLastLine,
 			"status":   checkStatus,
+			"address":  setAddress,
 		},
 	})
 }
 
 // condition says what [openssl] and [pkcs11] mean in a script: a program that was built
-// with them.
+// with them; and [curl]: it is installed.
 func condition(name string) (bool, error) {
 	if name == "pkcs11" {
 		return pkcs11.Built(), nil
+	}
+	if name == "curl" {
+		_, err := exec.LookPath(name)
+		if err != nil && os.Getenv("SCEAU_REQUIRE_EXTERNAL") == "1" {
+			return false, fmt.Errorf("curl is not installed, and SCEAU_REQUIRE_EXTERNAL=1 wants it")
+		}
+		return err == nil, nil
 	}
 	if name != engineOpenSSL {
 		return false, fmt.Errorf("no condition %q", name)
@@ -97,6 +107,17 @@ func remember(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: remember NAME FILE")
 	}
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// setAddress is the script command "address NAME": NAME is a loopback address that nobody listened on a moment ago.
+func setAddress(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: address NAME")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Check(listener.Close())
+	ts.Setenv(args[0], listener.Addr().String())
 }
 
 // cutLastLine is the script command "cut FILE".

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sceau/audit"
+	"sceau/policy"
 	"sceau/saml/saml2"
 	"sceau/soap"
 	"sceau/soap/soaphttp"
@@ -77,15 +78,19 @@ func checkCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p := &problems{file: path}
 			engine := ""
+			var warnings []policy.Problem
 			if config := readConfig(path, p); config != nil {
 				// Problems of form and of content are told together.
 				if s := prepare(config, p, slog.New(slog.DiscardHandler), true); s != nil {
-					engine = s.engine
+					engine, warnings = s.engine, s.policyWarnings()
 					s.close()
 				}
 			}
 			if err := p.err(); err != nil {
 				return err
+			}
+			for _, w := range warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "policy, hardly meant:", plain(w.String()))
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: in order\nsigning: %s\n", path, engine)
 			return err
@@ -233,12 +238,22 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, len(listeners)+1)
+	if s.decisions != nil {
+		if err := s.decisions.listen(s); err != nil {
+			return err
+		}
+		defer s.decisions.listener.Close()
+	}
+	failed := make(chan error, len(listeners)+2)
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
 	if admin != nil {
 		go func() { failed <- admin.serve() }()
+	}
+	if s.decisions != nil {
+		go func() { failed <- s.decisions.serve() }()
+		s.log.Info("decisions", "address", s.config.Decisions.url())
 	}
 	s.logSigner()
 	watching, stopWatching := context.WithCancel(ctx)
@@ -271,6 +286,9 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	stopped := server.Shutdown(stopping)
 	if admin != nil {
 		stopped = errors.Join(stopped, admin.http.Shutdown(stopping))
+	}
+	if s.decisions != nil {
+		stopped = errors.Join(stopped, s.decisions.shutdown(stopping))
 	}
 	return errors.Join(err, stopped)
 }

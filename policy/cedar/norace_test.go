@@ -1,0 +1,5 @@
+//go:build !race
+
+package cedar
+
+const raceSlack = 0
