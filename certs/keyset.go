@@ -129,12 +129,12 @@ func (s *KeySet) checkTurn(n int) error {
 	if n == 0 {
 		return nil
 	}
-	if k.Activate.Equal(s.config.Keys[s.order[n-1]].Activate) {
-		return refuse(Malformed, fmt.Errorf("key %s: it begins at the moment at which another does", k.ID))
-	}
 	if ahead := k.Activate.Sub(k.Published); ahead < s.config.PublishAhead && !k.Forced {
 		return refuse(Malformed, fmt.Errorf("key %s: it begins %v after its publication, %v are wanted: relying parties would refuse what it signs",
 			k.ID, ahead.Round(time.Second), s.config.PublishAhead))
+	}
+	if k.Activate.Equal(s.config.Keys[s.order[n-1]].Activate) {
+		return refuse(Malformed, fmt.Errorf("key %s: it begins at the moment at which another does", k.ID))
 	}
 	return nil
 }

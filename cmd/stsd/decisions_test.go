@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sceau/attrs"
 	"sceau/internal/minipki"
 )
 
@@ -170,7 +171,7 @@ func TestDecisionsKeys(t *testing.T) {
 		}
 		p := &problems{file: "stsd.yaml"}
 		if c := parseConfig([]byte(config+"\n"), dir, p); c != nil && len(p.list) == 0 {
-			s := &system{config: c}
+			s := &system{config: c, catalogue: attrs.EHealth()}
 			s.rules = s.loadRules(p)
 			s.checkDecisions(p)
 		}
@@ -180,7 +181,7 @@ func TestDecisionsKeys(t *testing.T) {
 	}
 	p := &problems{file: "stsd.yaml"}
 	s := &system{config: parseConfig([]byte(`policy: {engine: cedar, directory: policies}
-decisions: {address: "127.0.0.1:1"`+client), dir, p)}
+decisions: {address: "127.0.0.1:1"`+client), dir, p), catalogue: attrs.EHealth()}
 	s.rules = s.loadRules(p)
 	if _, clients := s.checkDecisions(p); p.err() != nil || len(clients) != 1 {
 		t.Errorf("what the cases change is itself wrong: %v", p.err())

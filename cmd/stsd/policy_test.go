@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sceau/attrs"
 	"sceau/audit"
 	"sceau/sts"
 	"sceau/wsc"
@@ -180,7 +181,7 @@ func TestPolicyKeys(t *testing.T) {
 	} {
 		p := &problems{file: "stsd.yaml"}
 		if c := parseConfig([]byte(text+"\n"), dir, p); c != nil && len(p.list) == 0 {
-			(&system{config: c}).loadRules(p)
+			(&system{config: c, catalogue: attrs.EHealth()}).loadRules(p)
 		}
 		if err := p.err(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
@@ -188,7 +189,7 @@ func TestPolicyKeys(t *testing.T) {
 	}
 	for _, text := range []string{"policy: policy.yaml", "policy: {file: policy.yaml}", "policy: {engine: rules, file: policy.yaml}"} {
 		p := &problems{file: "stsd.yaml"}
-		if rules := (&system{config: parseConfig([]byte(text), dir, p)}).loadRules(p); rules == nil || p.err() != nil {
+		if rules := (&system{config: parseConfig([]byte(text), dir, p), catalogue: attrs.EHealth()}).loadRules(p); rules == nil || p.err() != nil {
 			t.Errorf("%s: %v", text, p.err())
 		}
 	}
