@@ -221,7 +221,8 @@ func (p *Policies) Attribute(id string) (*attrs.Definition, bool) {
 }
 
 // Values asks the sources for certified attributes of a subject, in one query; those by which no source knows such a
-// subject, and those of the certificates, are left out. It does not decide whether they may be released.
+// subject, and those of the certificates, are left out. An optional attribute that could not be had is attrs.Unresolved. It does not
+// decide whether they may be released.
 func (p *Policies) Values(ctx context.Context, subject Entity, wanted []*attrs.Definition, at time.Time) ([]attrs.Certified, error) {
 	who := partyOf(engine.EntityType(subject.Type), subject.ID)
 	if p == nil || p.attributes == nil || !isParty(who.entity) {
@@ -234,7 +235,7 @@ func (p *Policies) Values(ctx context.Context, subject Entity, wanted []*attrs.D
 		}
 	}
 	var w world
-	if _, _, err := p.certify(ctx, who, &need, at, &w); err != nil {
+	if _, _, err := p.certify(ctx, who, &need, false, at, &w); err != nil {
 		return nil, err
 	}
 	return w.answers, nil
