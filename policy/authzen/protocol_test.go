@@ -325,6 +325,40 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// An optional attribute that could not be had is told as that, without values: a client that looks for "true" in them would take it
+// for a denial. The trail does not call it released.
+func TestOptionalAttributeAway(t *testing.T) {
+	s := serve(t, fstest.MapFS{"a.cedar": {Data: []byte(`@id("all") @maximum_validity("1h") permit (principal is Person, action == Action::"release-attribute", resource is Attribute);`)}},
+		Resource{Type: "Attribute"})
+	s.facts.away = true
+	const begin = `{"subject": {"type": "Person", "id": "SSIN=00000000097"}, "action": {"name": "release-attribute"},
+		"context": {"mode": "session", "holder": {"kind": "eid", "identifierType": "SSIN", "identifier": "00000000097"}}, "resource": {"type": "Attribute"`
+	status, answer, _ := s.post(t, "/access/v1/evaluation", begin+`, "id": "certified:`+doctorBoolean+`"}}`)
+	context, _ := answer["context"].(map[string]any)
+	told, _ := context["attribute"].(map[string]any)
+	if _, values := told["values"]; status != 200 || told["state"] != "unresolved" || values {
+		t.Errorf("evaluation: %d %v", status, answer)
+	}
+	status, answer, _ = s.post(t, "/access/v1/search/resource", begin+`}}`)
+	for _, result := range answer["results"].([]any) {
+		properties, _ := result.(map[string]any)["properties"].(map[string]any)
+		if _, values := properties["values"]; values || properties != nil && properties["state"] != "unresolved" {
+			t.Errorf("search: %d %v", status, result)
+		}
+	}
+	recorded := 0
+	for _, event := range s.journal.events {
+		for _, a := range event.Attributes {
+			if recorded++; a.Disposition != audit.Omitted || a.State != audit.Unavailable {
+				t.Errorf("record: %+v", a)
+			}
+		}
+	}
+	if recorded < 2 {
+		t.Errorf("%d attributes recorded", recorded)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	good := certification(t).config
 	for name, change := range map[string]func(*Config){
