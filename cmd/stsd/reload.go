@@ -100,7 +100,7 @@ func (s *system) reload(path string) (err error) {
 // renewSources reads the sources again. It gives what changes of the resolver, nil where it stays as it is: there are no
 // sources, or others than those that are open.
 func (s *system) renewSources(running *system, p *problems) *attrs.Config {
-	if s.config.Sources.IsZero() || running.config.Sources.IsZero() {
+	if s.config.Sources.IsZero() || running.inputs == nil { // what is open is of the key registry, whatever a reload since has said
 		return nil
 	}
 	before, open := len(p.list), running.entries
