@@ -105,6 +105,11 @@ func (p *Policies) request(q *Question) (*engine.Request, engine.Entity, error) 
 		!slices.Contains(action.AppliesTo.Resources, engine.EntityType(q.Resource.Type)) {
 		return nil, engine.Entity{}, nil
 	}
+	if q.Resource.Type == Attribute && q.Action == ReleaseAttribute {
+		if _, known := p.Attribute(q.Resource.ID); !known { // none, or hidden
+			return nil, engine.Entity{}, nil
+		}
+	}
 	resource, err := p.entity(&q.Resource)
 	if err != nil {
 		return nil, engine.Entity{}, err
@@ -211,7 +216,8 @@ func (p *Policies) circumstances(q *Question, shape resolved.RecordType) (engine
 	return engine.NewRecord(fields), nil
 }
 
-// Attribute gives the definition of the attribute that an entity Attribute with this id is.
+// Attribute gives the definition of the attribute that an entity Attribute with this id is, and false for a hidden one, which no
+// consumer may ask for.
 func (p *Policies) Attribute(id string) (*attrs.Definition, bool) {
 	if p == nil {
 		return nil, false
@@ -261,8 +267,8 @@ func (p *Policies) Actions(subjectType, resourceType string) []string {
 	return names
 }
 
-// Entities gives the ids of all entities of a type that are known: those of the directory, and all attributes and
-// profiles. Of persons and organisations it knows those alone that the directory names.
+// Entities gives the ids of all entities of a type that are known: those of the directory, and all attributes that
+// are not hidden and all profiles. Of persons and organisations it knows those alone that the directory names.
 func (p *Policies) Entities(entityType string) []string {
 	if p == nil || p.schema == nil {
 		return nil
@@ -271,7 +277,9 @@ func (p *Policies) Entities(entityType string) []string {
 	switch entityType {
 	case Attribute:
 		for d := range p.catalogue.All() {
-			ids = append(ids, string(p.releases[d].uid.ID))
+			if !d.Hidden {
+				ids = append(ids, string(p.releases[d].uid.ID))
+			}
 		}
 	case Profile:
 		for i := range p.profiles {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,5 +214,29 @@ func TestOptionalAttributesAreNeededByPolicies(t *testing.T) {
 				t.Errorf("release: %s, %v", told(&release), err)
 			}
 		})
+	}
+}
+
+// A hidden attribute is an input of others: no consumer gets it, however broad a policy is, nor one that there is not.
+func TestHiddenAttributes(t *testing.T) {
+	catalogue, err := attrs.EHealth().With(attrs.Definition{Designator: attrs.Designator{Name: "urn:example:code", Namespace: attrs.NamespaceCertified},
+		Kind: attrs.Text, KeyedBy: []attrs.Key{{ssin}}, Hidden: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Load(Config{Files: files("a.cedar",
+		`@id("all") @maximum_validity("1h") permit (principal is Person, action == Action::"release-attribute", resource is Attribute);`), Catalogue: catalogue, Attributes: registry(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, permitted := range map[string]bool{"certified:" + doctorBoolean: true, "certified:urn:example:code": false, "certified:urn:example:none": false} {
+		answer, err := p.Decide(t.Context(), &Question{Subject: Entity{Type: Person, ID: "SSIN=00000000097"}, Action: ReleaseAttribute, Resource: Entity{Type: Attribute, ID: id}, At: start,
+			Context: object(t, `{"mode": "session", "holder": {"kind": "eid", "identifierType": "SSIN", "identifier": "00000000097"}}`)})
+		if err != nil || answer.Permitted() != permitted {
+			t.Errorf("%s: %v, %v", id, answer, err)
+		}
+		if _, known := p.Attribute(id); known != permitted || slices.Contains(p.Entities(Attribute), id) != permitted {
+			t.Errorf("%s is told of, or is not: %v", id, known)
+		}
 	}
 }
