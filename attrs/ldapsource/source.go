@@ -77,6 +77,9 @@ func Open(c Config) (*Source, error) {
 // ID implements attrs.Source.
 func (s *Source) ID() string { return s.config.ID }
 
+// Answers says whether the attribute is mapped.
+func (s *Source) Answers(d *attrs.Definition) bool { return s.mappings[d] != nil }
+
 // Idempotent says that a question may be put again: it only reads. Where credentials were rejected the error is attrs.ErrNotAgain.
 func (s *Source) Idempotent() bool { return true }
 
