@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -166,6 +167,16 @@ func TestClients(t *testing.T) {
 	}
 	none := func(r *http.Request) { r.Header.Del("Authorization") }
 	pep := certificate(pkix.Name{CommonName: "pep", Organization: []string{"Example"}}, true)
+	parsed := func(sequence ...pkix.AttributeTypeAndValue) (name pkix.Name) {
+		var all pkix.RDNSequence
+		for _, one := range sequence {
+			all = append(all, pkix.RelativeDistinguishedNameSET{one})
+		}
+		name.FillFromRDNSequence(&all)
+		return name
+	}
+	organisation, mallory, pepName := pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: "Example"},
+		pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "mallory"}, pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "pep"}
 	for _, c := range []struct {
 		name   string
 		change []func(*http.Request)
@@ -181,6 +192,8 @@ func TestClients(t *testing.T) {
 		{"its certificate and a token of nobody", []func(*http.Request){bearer("Bearer other"), pep}, 401},
 		{"a certificate that was not verified", []func(*http.Request){none, certificate(pkix.Name{CommonName: "pep", Organization: []string{"Example"}}, false)}, 401},
 		{"another's certificate", []func(*http.Request){none, certificate(pkix.Name{CommonName: "pep"}, true)}, 401},
+		{"its certificate, as one is read", []func(*http.Request){none, certificate(parsed(organisation, pepName), true)}, 200},
+		{"its name behind another's", []func(*http.Request){none, certificate(parsed(organisation, mallory, pepName), true)}, 401},
 		{"both", []func(*http.Request){bearer("Bearer second"), certificate(pkix.Name{CommonName: "both"}, true)}, 200},
 		{"of both the token", []func(*http.Request){bearer("Bearer second")}, 401},
 		{"of both the certificate", []func(*http.Request){none, certificate(pkix.Name{CommonName: "both"}, true)}, 401},
