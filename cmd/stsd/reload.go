@@ -29,11 +29,11 @@ func (s *system) reload(path string) (err error) {
 			next.keys.close(s.keys)
 		}
 	}()
-	next.rules = next.loadRules(p)
+	sources := next.renewSources(s, p)
+	next.rules = next.loadRules(p) // held against the sources that will be
 	next.decisionTLS, next.decisionClients = next.checkDecisions(p)
 	next.checkListeners(p)
 	next.checkNumbers(p)
-	sources := next.renewSources(s, p)
 	if len(p.list) > 0 {
 		return p.err()
 	}

@@ -236,6 +236,7 @@ func (s *system) resolverConfig(entries []*sourceEntry, p *problems) attrs.Confi
 	config := attrs.Config{Catalogue: s.catalogue, Budget: time.Duration(r.Budget.or(duration(2 * time.Second))),
 		CacheEntries: r.CacheEntries.or(defaultCacheEntries), CacheTTL: time.Duration(r.CacheTTL.or(duration(30 * time.Second)))}
 	owners := s.owners(entries, p)
+	s.routed = func(d *attrs.Definition) bool { return owners[d] != nil }
 	for _, e := range entries {
 		if !e.standby {
 			config.Routes = append(config.Routes, s.route(e, entries, &config, owners, p))
