@@ -13,9 +13,13 @@ import (
 // source alone.
 func (f *flight) fly(ctx context.Context) {
 	var first error
+	var spent [maxMembers]bool // those that must not be asked again
 	for round := 0; ; round++ {
 		again := false
 		for i, m := range f.route.members {
+			if spent[i] {
+				continue
+			}
 			answers, faults, err := f.attempt(ctx, m)
 			if err == nil {
 				f.answers, f.faults, f.giver = answers, faults, i
@@ -29,7 +33,8 @@ func (f *flight) fly(ctx context.Context) {
 				f.err = err
 				return
 			case SourceUnavailable, DeadlineExceeded:
-				again = again || !errors.Is(err, errBreakerOpen)
+				spent[i] = errors.Is(err, ErrNotAgain)
+				again = again || !spent[i] && !errors.Is(err, errBreakerOpen)
 			}
 			if ctx.Err() != nil {
 				f.err = first

@@ -3,6 +3,7 @@ package attrs
 import (
 	"fmt"
 	"hash/maphash"
+	"sync"
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -12,6 +13,9 @@ import (
 type cache struct {
 	entries *ristretto.Cache[uint64, *kept]
 	seed    maphash.Seed // so that nobody can choose subjects whose keys collide (Z5)
+
+	closing sync.RWMutex // held for reading by whoever puts answers in
+	closed  bool         // guarded by closing
 }
 
 // kept is the answers of one route to one list of questions. It is immutable.
@@ -39,7 +43,14 @@ func newCache(entries int64) (*cache, error) {
 	return &cache{entries: c, seed: maphash.MakeSeed()}, nil
 }
 
-func (c *cache) close() { c.entries.Close() }
+// close ends the cache. Flights that are left behind, since nobody waits for them any more, may still come to put their answers in:
+// ristretto would send them on a channel that it has closed.
+func (c *cache) close() {
+	c.closing.Lock()
+	c.closed = true
+	c.closing.Unlock()
+	c.entries.Close()
+}
 
 // A fingerprint is the key under which answers are kept. It is 64 bits wide and may collide, so that what is found is
 // compared with what was asked. Epochs are not in it: answers of an older state of the data are replaced by newer ones, and
@@ -179,6 +190,11 @@ func (c *cache) keep(f *flight) {
 	k.end = k.until.Add(r.stale)
 	if end := Earliest(f.answers); !end.IsZero() {
 		k.until, k.end = earlier(k.until, end), earlier(k.end, end)
+	}
+	c.closing.RLock()
+	defer c.closing.RUnlock()
+	if c.closed {
+		return
 	}
 	// With its time to live, so that numbers of persons do not linger in memory.
 	c.entries.SetWithTTL(c.key(r, f.question), k, 1, ttl+r.stale)

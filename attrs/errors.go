@@ -59,6 +59,10 @@ func (r Reason) Temporary() bool {
 	return r == SourceUnavailable || r == DeadlineExceeded || r == Canceled
 }
 
+// ErrNotAgain marks, in the chain of a source's error, that the question must not be put again for this query: to do so would cause
+// harm, such as a try more with a password that was rejected, which counts towards locking the account.
+var ErrNotAgain = errors.New("must not be asked again")
+
 // An Error is why a query has no answer. Its text names sources and attributes, never subjects or values.
 type Error struct {
 	Reason    Reason

@@ -56,6 +56,11 @@ func down(_ *scripted, _ context.Context, _ *Query, dst []Certified) ([]Certifie
 	return dst, errors.New("connection refused")
 }
 
+// rejected says that its password was refused, and that each try counts.
+func rejected(s *scripted, _ context.Context, _ *Query, dst []Certified) ([]Certified, error) {
+	return dst, &Error{Reason: SourceUnavailable, Source: s.id, Err: fmt.Errorf("password refused: %w", ErrNotAgain)}
+}
+
 func hang(_ *scripted, ctx context.Context, _ *Query, dst []Certified) ([]Certified, error) {
 	<-ctx.Done()
 	return dst, errors.New("interrupted")
@@ -235,6 +240,8 @@ func TestOutages(t *testing.T) {
 		"retry, the third is well":  {retried, []behaviour{down, hang, well}, nil, "primary live affirmed", "3", -1},
 		"retry, and no more":        {retried, []behaviour{down}, nil, "source unavailable", "3", -1},
 		"no retry of nonsense":      {retried, []behaviour{wrong, well}, nil, "bad answer", "1", 0},
+		"no retry that would harm":  {retried, []behaviour{rejected, well}, nil, "source unavailable", "1", 0},
+		"the standby is retried":    {retried, []behaviour{rejected, well}, []behaviour{down, well}, "standby live affirmed", "1 2", -1},
 		"failover before a retry":   {retried, []behaviour{down}, []behaviour{down, well}, "standby live affirmed", "2 2", -1},
 		"no retry without budget": {Route{Timeout: rigBudget, Retries: 1, RetryWait: 10 * time.Millisecond},
 			[]behaviour{hang, well}, nil, "deadline exceeded", "1", rigBudget},

@@ -138,6 +138,9 @@ func (s *Source) hosts() (list []string) {
 // ID implements attrs.Source.
 func (s *Source) ID() string { return s.config.ID }
 
+// Answers says whether the attribute is mapped.
+func (s *Source) Answers(d *attrs.Definition) bool { return s.mappings[d] != nil }
+
 // Idempotent says whether a question may be put again: with GET (RFC 9110 section 9.2.2), which a POST need not be.
 func (s *Source) Idempotent() bool { return s.config.Method == http.MethodGet }
 

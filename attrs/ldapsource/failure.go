@@ -28,6 +28,9 @@ type failure struct {
 func (f *failure) Error() string { return f.server + ": " + f.doing + ": " + f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
+// Is says of rejected credentials that they must not be tried again.
+func (f *failure) Is(target error) bool { return f.rejected && target == attrs.ErrNotAgain }
+
 var (
 	errSeveral  = errors.New("more than one entry")
 	errReferral = errors.New("a referral to another server, which is not followed")

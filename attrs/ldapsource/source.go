@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"sceau/attrs"
 	"sceau/attrs/remote"
@@ -24,8 +23,6 @@ type Source struct {
 
 	closing context.Context // ends with Close
 	stop    context.CancelFunc
-
-	rejected atomic.Bool // the last bind was refused
 
 	mu     sync.Mutex
 	closed bool
@@ -80,9 +77,11 @@ func Open(c Config) (*Source, error) {
 // ID implements attrs.Source.
 func (s *Source) ID() string { return s.config.ID }
 
-// Idempotent says that a question may be put again: it only reads. While credentials are rejected it may not, since each try
-// counts towards locking the account.
-func (s *Source) Idempotent() bool { return !s.rejected.Load() }
+// Answers says whether the attribute is mapped.
+func (s *Source) Answers(d *attrs.Definition) bool { return s.mappings[d] != nil }
+
+// Idempotent says that a question may be put again: it only reads. Where credentials were rejected the error is attrs.ErrNotAgain.
+func (s *Source) Idempotent() bool { return true }
 
 // Close ends all connections, and with an error the questions under way. Closing twice is no error.
 func (s *Source) Close() error {
@@ -135,7 +134,6 @@ func (s *Source) ask(ctx context.Context, f func(context.Context, *connection) e
 		cancel()
 		if err == nil {
 			v.resting.Store(false)
-			s.rejected.Store(false)
 			return nil
 		}
 		if s.closing.Err() != nil {
@@ -143,10 +141,7 @@ func (s *Source) ask(ctx context.Context, f func(context.Context, *connection) e
 		}
 		failed = append(failed, err)
 		var known *failure
-		if errors.As(err, &known) && known.rejected {
-			s.rejected.Store(true)
-		}
-		if known != nil && known.final || ctx.Err() != nil {
+		if errors.As(err, &known) && known.final || ctx.Err() != nil {
 			break
 		}
 		if !errors.Is(err, errBusy) {

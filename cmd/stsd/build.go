@@ -48,6 +48,8 @@ type system struct {
 
 	cacheEntries int64 // of the resolver, which cannot change
 
+	routed func(*attrs.Definition) bool // whether sources, as configured, have the attribute; nil: as the resolver says
+
 	rules policy.PDP
 
 	decisionTLS     *tlsSettings // of decisions, as configured

@@ -98,6 +98,8 @@ func (s *system) checkDecisionsAddress(p *problems) {
 		p.add(l.Address.Line, "decisions: certificate and key go together")
 	case l.Certificate.V == "" && !loopback:
 		p.add(l.Address.Line, "decisions: plain HTTP only on a loopback address; give certificate and key")
+	case s.config.TestClock.Line > 0 && !loopback: // what has ended long ago would be permitted
+		p.add(s.config.TestClock.Line, "test-clock: only with decisions on loopback")
 	}
 	taken := func(other value[string]) bool { return other.V == l.Address.V }
 	if taken(s.config.Admin) || slices.ContainsFunc(s.config.Listen, func(o listenerConfig) bool { return taken(o.Address) }) {
@@ -191,6 +193,7 @@ func (d *decisions) listen(s *system) error {
 	if err != nil {
 		return err
 	}
+	listener = newCappedListener(listener, maxDecisionConnections)
 	if settings := d.tls.Load(); settings != nil {
 		listener = tls.NewListener(listener, &tls.Config{
 			MinVersion: tls.VersionTLS12, Certificates: settings.config.Certificates,

@@ -98,7 +98,7 @@ func (s *system) loadCedar(p *problems) policy.PDP {
 	}
 	var from cedar.Attributes = noResolver{}
 	if s.resolver != nil {
-		from = s.resolver
+		from = configured{s.resolver, s.routed}
 	}
 	policies, err := cedar.Load(cedar.Config{Files: os.DirFS(s.config.path(c.Directory)), Catalogue: s.catalogue, Attributes: from})
 	if err != nil {
@@ -106,6 +106,21 @@ func (s *system) loadCedar(p *problems) policy.PDP {
 		return nil
 	}
 	return policies
+}
+
+// configured is the resolver, and which attributes it will have once the configuration is in force: at a reload, policies and
+// sources change together.
+type configured struct {
+	*attrs.Resolver
+	routed func(*attrs.Definition) bool
+}
+
+// Routed says whether a source has the attribute.
+func (c configured) Routed(d *attrs.Definition) bool {
+	if c.routed == nil {
+		return c.Resolver.Routed(d)
+	}
+	return c.routed(d)
 }
 
 // noResolver stands in for a resolver that could not be made, which was told, so that what is wrong with policies is

@@ -210,3 +210,36 @@ func TestCheckLints(t *testing.T) {
 		t.Errorf("out %q, complaints %q", out.String(), complaints.String())
 	}
 }
+
+// TestReloadPoliciesWithSources: a reload holds policies against the sources that it brings: what both add together is taken, and an
+// attribute that policies read cannot be taken from the sources under them.
+func TestReloadPoliciesWithSources(t *testing.T) {
+	const attribute = `attributes: ["` + doctorBoolean + `"`
+	v, _ := startDemoServerWith(t, func(dir, config string) string {
+		config = strings.Replace(config, "registry:\n  file: registry.db\n", "sources:\n  - {id: main, kind: registry, file: registry.db, "+attribute+"]}\n", 1)
+		return useCedar(t)(dir, config)
+	})
+	config, err := os.ReadFile(v.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nurses := strings.Replace(string(config), attribute, attribute+`, "`+nurseBoolean+`"`, 1)
+	reload := func(text, policy string) error {
+		t.Helper()
+		writeFiles(t, filepath.Join(v.dir, "policies"), "nurses.cedar", policy)
+		if err := os.WriteFile(v.path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return v.reload(v.path)
+	}
+	const reads = `@id("no-nurse") forbid (principal, action == Action::"enter", resource) when { principal.hasTag("` + nurseBoolean + `") };`
+	if err := reload(nurses, reads); err != nil {
+		t.Errorf("both at once: %v", err)
+	}
+	if err := reload(string(config), reads); err == nil || !strings.Contains(err.Error(), "no source certifies") {
+		t.Errorf("the source alone taken away: %v", err)
+	}
+	if err := reload(string(config), ""); err != nil {
+		t.Errorf("both taken away: %v", err)
+	}
+}

@@ -29,11 +29,11 @@ func (s *system) reload(path string) (err error) {
 			next.keys.close(s.keys)
 		}
 	}()
-	next.rules = next.loadRules(p)
+	sources := next.renewSources(s, p)
+	next.rules = next.loadRules(p) // held against the sources that will be
 	next.decisionTLS, next.decisionClients = next.checkDecisions(p)
 	next.checkListeners(p)
 	next.checkNumbers(p)
-	sources := next.renewSources(s, p)
 	if len(p.list) > 0 {
 		return p.err()
 	}
@@ -100,7 +100,7 @@ func (s *system) reload(path string) (err error) {
 // renewSources reads the sources again. It gives what changes of the resolver, nil where it stays as it is: there are no
 // sources, or others than those that are open.
 func (s *system) renewSources(running *system, p *problems) *attrs.Config {
-	if s.config.Sources.IsZero() || running.config.Sources.IsZero() {
+	if s.config.Sources.IsZero() || running.inputs == nil { // what is open is of the key registry, whatever a reload since has said
 		return nil
 	}
 	before, open := len(p.list), running.entries

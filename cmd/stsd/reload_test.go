@@ -280,3 +280,28 @@ func TestFaces(t *testing.T) {
 		}
 	}
 }
+
+// TestReloadFromRegistryToSources: a registry that becomes one of several sources needs a restart, and the server lives on until
+// then, however often it is told to reload.
+func TestReloadFromRegistryToSources(t *testing.T) {
+	v, _ := startDemoServer(t)
+	config, err := os.ReadFile(v.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Replace(config, []byte("registry:\n  file: registry.db\n"), []byte("sources:\n  - {id: registry, kind: registry, file: registry.db}\n"), 1)
+	if bytes.Equal(changed, config) {
+		t.Fatal("the configuration has no registry")
+	}
+	if err := os.WriteFile(v.path, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 3; n++ {
+		if err := v.reload(v.path); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Count(v.log.String(), "in force only after a restart"); got != n {
+			t.Errorf("after %d reloads the restart was asked for %d times:\n%s", n, got, v.log.String())
+		}
+	}
+}

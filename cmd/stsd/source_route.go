@@ -1,11 +1,10 @@
 package main
 
 import (
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"sceau/attrs"
 )
@@ -128,21 +127,18 @@ func (e *sourceEntry) retry(p *problems) (times int, wait time.Duration) {
 // same keys of their kinds, but for those that are made again at each reload.
 func sameSources(old, new []*sourceEntry) bool {
 	return slices.EqualFunc(old, new, func(a, b *sourceEntry) bool {
-		return a.id() == b.id() && a.kind.name == b.kind.name && (a.kind.renewed || ownText(a) == ownText(b))
+		return a.id() == b.id() && a.kind.name == b.kind.name && (a.kind.renewed || sameOwn(a, b))
 	})
 }
 
-// ownText is the keys of an entry's own kind, without its attributes, which the resolver knows.
-func ownText(e *sourceEntry) string {
-	own := &yaml.Node{Kind: yaml.MappingNode}
-	for i := 0; i < len(e.own.Content); i += 2 {
-		if e.own.Content[i].Value != "attributes" {
-			own.Content = append(own.Content, e.own.Content[i:i+2]...)
-		}
+// sameOwn compares the keys of the kind of two entries by what they mean: aliases stand for what they name, and comments and the
+// way of writing do not count. Attributes are left out: the resolver knows them.
+func sameOwn(a, b *sourceEntry) bool {
+	var one, other map[string]any
+	if a.own.Decode(&one) != nil || b.own.Decode(&other) != nil {
+		return false
 	}
-	text, err := yaml.Marshal(own)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
+	delete(one, "attributes")
+	delete(other, "attributes")
+	return reflect.DeepEqual(one, other)
 }

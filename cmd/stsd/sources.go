@@ -236,6 +236,7 @@ func (s *system) resolverConfig(entries []*sourceEntry, p *problems) attrs.Confi
 	config := attrs.Config{Catalogue: s.catalogue, Budget: time.Duration(r.Budget.or(duration(2 * time.Second))),
 		CacheEntries: r.CacheEntries.or(defaultCacheEntries), CacheTTL: time.Duration(r.CacheTTL.or(duration(30 * time.Second)))}
 	owners := s.owners(entries, p)
+	s.routed = func(d *attrs.Definition) bool { return owners[d] != nil }
 	for _, e := range entries {
 		if !e.standby {
 			config.Routes = append(config.Routes, s.route(e, entries, &config, owners, p))
@@ -293,6 +294,7 @@ func (s *system) owners(entries []*sourceEntry, p *problems) map[*attrs.Definiti
 					continue
 				}
 				own(e, d, name.Line)
+				e.mustAnswer(entries, d, name, p)
 			}
 		}
 	}
@@ -302,6 +304,18 @@ func (s *system) owners(entries []*sourceEntry, p *problems) map[*attrs.Definiti
 		}
 	}
 	return owners
+}
+
+// mustAnswer refuses an attribute that the source of the entry, or one that stands by for it, is not configured to answer. Reading
+// an entry found the first already, but not of a source that a reload keeps and is to ask for more.
+func (e *sourceEntry) mustAnswer(entries []*sourceEntry, d *attrs.Definition, name value[string], p *problems) {
+	for _, asked := range entries {
+		stands := slices.ContainsFunc(e.keys.Failover, func(to value[string]) bool { return to.V == asked.id() })
+		made, ok := asked.source.(interface{ Answers(*attrs.Definition) bool })
+		if (asked == e || stands) && ok && !made.Answers(d) {
+			p.add(name.Line, "source %s: %q is none that %s answers", e.id(), name.V, asked.id())
+		}
+	}
 }
 
 // markNeeded marks the entries on which a mandatory attribute depends. Sources that derive must stand below their inputs', so

@@ -376,3 +376,51 @@ func TestSourcesExample(t *testing.T) {
 		}
 	}
 }
+
+// TestReloadOfKeptSource: a source that a reload keeps is asked for no more than it can answer, and is not kept where its keys mean
+// something else, though they are written alike.
+func TestReloadOfKeptSource(t *testing.T) {
+	v, _ := startDemoServerWith(t, func(_, config string) string {
+		return strings.Replace(config, "registry:\n  file: registry.db\n", fmt.Sprintf(`resolver: {budget: &time 1s}
+sources:
+  - {id: main, kind: registry, file: registry.db}
+  - id: api
+    kind: http
+    attributes: [%q]
+    urls: {ssin: "http://127.0.0.1:1/{ssin}"}
+    ttl: 1h
+    request-timeout: *time
+    map:
+      - {attribute: %q, value: $.nurse}
+      - {attribute: %q, value: $.doctor}
+`, nurseBoolean, nurseBoolean, doctorBoolean), 1)
+	})
+	config, err := os.ReadFile(v.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes := fmt.Sprintf("attributes: [%q", nurseBoolean)
+	for _, step := range []struct{ name, from, to, refused, warned string }{
+		{"nothing", "# ", "# ", "", ""},
+		{"an attribute that it maps", attributes, fmt.Sprintf("%s, %q", attributes, doctorBoolean), "", ""},
+		{"one that it does not", attributes, attributes + `, "urn:be:fgov:person:ssin:ehealth:1.0:givenname"`, `givenname" is none that api answers`, ""},
+		{"a comment", "    ttl: 1h", "    ttl: 1h # an hour", "", ""},
+		{"what an alias stands for", "budget: &time 1s", "budget: &time 2s", "", "keys=[sources]"},
+	} {
+		changed := bytes.Replace(config, []byte(step.from), []byte(step.to), 1)
+		if !bytes.Contains(config, []byte(step.from)) {
+			t.Fatalf("%s: no %q", step.name, step.from)
+		}
+		if err := os.WriteFile(v.path, changed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := len(v.log.String())
+		err := v.reload(v.path)
+		if (err == nil) != (step.refused == "") || err != nil && !strings.Contains(err.Error(), step.refused) {
+			t.Errorf("%s: %v", step.name, err)
+		}
+		if said := v.log.String()[before:]; strings.Contains(said, "after a restart") != (step.warned != "") || !strings.Contains(said, step.warned) {
+			t.Errorf("%s: %s", step.name, said)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package authzen
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"net/http"
@@ -84,11 +86,32 @@ func checkClients(clients []Client) error {
 	return errors.Join(errs...)
 }
 
+// nameOf is the subject of a certificate as a configuration names it, and empty, which is nobody's, for one with several common
+// names or serial numbers: crypto/x509 keeps the last of them alone, and whoever had his own name put before another's would be the
+// other.
+func nameOf(subject *pkix.Name) string {
+	commonNames, serialNumbers := 0, 0
+	for i := range subject.Names {
+		switch {
+		case subject.Names[i].Type.Equal(commonName):
+			commonNames++
+		case subject.Names[i].Type.Equal(serialNumber):
+			serialNumbers++
+		}
+	}
+	if commonNames > 1 || serialNumbers > 1 {
+		return ""
+	}
+	return subject.String()
+}
+
+var commonName, serialNumber = asn1.ObjectIdentifier{2, 5, 4, 3}, asn1.ObjectIdentifier{2, 5, 4, 5} // X.520
+
 // client finds who asks, nil for nobody. Tokens are compared by their hashes, every one, so that the time it takes tells nothing.
 func (s *settings) client(r *http.Request) *Client {
 	subject := ""
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-		subject = r.TLS.VerifiedChains[0][0].Subject.String()
+		subject = nameOf(&r.TLS.VerifiedChains[0][0].Subject)
 	}
 	var shown [sha256.Size]byte
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")

@@ -138,6 +138,9 @@ func (c *call) attribute(q *cedar.Question, event *audit.Event, context map[stri
 // described is an attribute as a client sees it.
 func described(v *attrs.Certified) map[string]any {
 	d := map[string]any{"name": v.Definition.Name, "state": v.State.String(), "source": v.Source}
+	if v.State == attrs.Unresolved { // no list of values, which would look like one that is empty
+		return d
+	}
 	values := []string{}
 	if v.State != attrs.Unknown {
 		for value := range v.WireValues {
@@ -160,6 +163,8 @@ func released(v *attrs.Certified) audit.Attribute {
 		a.State = audit.Denied
 	case attrs.Unknown:
 		a.State = audit.Unknown
+	default:
+		a.Disposition, a.State = audit.Omitted, audit.Unavailable
 	}
 	return a
 }

@@ -40,15 +40,21 @@ func (j *journal) Record(_ context.Context, e *audit.Event) error {
 	return nil
 }
 
-// facts answers, or fails.
+// facts answers, or fails, or is asked for what is optional and cannot be had.
 type facts struct {
 	*attrs.Static
-	fail bool
+	fail, away bool
 }
 
 func (f *facts) Resolve(ctx context.Context, q *attrs.Query, dst []attrs.Certified) ([]attrs.Certified, error) {
 	if f.fail {
 		return dst, &attrs.Error{Reason: attrs.SourceUnavailable, Source: "registry"}
+	}
+	if f.away {
+		for _, d := range q.Definitions {
+			dst = append(dst, attrs.Certified{Definition: d, State: attrs.Unresolved, Source: "registry", Failure: &attrs.Error{Reason: attrs.SourceUnavailable, Source: "registry"}})
+		}
+		return dst, nil
 	}
 	return f.Static.Resolve(ctx, q, dst)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -166,6 +167,16 @@ func TestClients(t *testing.T) {
 	}
 	none := func(r *http.Request) { r.Header.Del("Authorization") }
 	pep := certificate(pkix.Name{CommonName: "pep", Organization: []string{"Example"}}, true)
+	parsed := func(sequence ...pkix.AttributeTypeAndValue) (name pkix.Name) {
+		var all pkix.RDNSequence
+		for _, one := range sequence {
+			all = append(all, pkix.RelativeDistinguishedNameSET{one})
+		}
+		name.FillFromRDNSequence(&all)
+		return name
+	}
+	organisation, mallory, pepName := pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 10}, Value: "Example"},
+		pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "mallory"}, pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "pep"}
 	for _, c := range []struct {
 		name   string
 		change []func(*http.Request)
@@ -181,6 +192,8 @@ func TestClients(t *testing.T) {
 		{"its certificate and a token of nobody", []func(*http.Request){bearer("Bearer other"), pep}, 401},
 		{"a certificate that was not verified", []func(*http.Request){none, certificate(pkix.Name{CommonName: "pep", Organization: []string{"Example"}}, false)}, 401},
 		{"another's certificate", []func(*http.Request){none, certificate(pkix.Name{CommonName: "pep"}, true)}, 401},
+		{"its certificate, as one is read", []func(*http.Request){none, certificate(parsed(organisation, pepName), true)}, 200},
+		{"its name behind another's", []func(*http.Request){none, certificate(parsed(organisation, mallory, pepName), true)}, 401},
 		{"both", []func(*http.Request){bearer("Bearer second"), certificate(pkix.Name{CommonName: "both"}, true)}, 200},
 		{"of both the token", []func(*http.Request){bearer("Bearer second")}, 401},
 		{"of both the certificate", []func(*http.Request){none, certificate(pkix.Name{CommonName: "both"}, true)}, 401},
@@ -322,6 +335,40 @@ func TestFailures(t *testing.T) {
 		if status, _, _ := s.post(t, "/access/v1/"+path, body); status != 500 {
 			t.Errorf("%s unrecorded: %d", path, status)
 		}
+	}
+}
+
+// An optional attribute that could not be had is told as that, without values: a client that looks for "true" in them would take it
+// for a denial. The trail does not call it released.
+func TestOptionalAttributeAway(t *testing.T) {
+	s := serve(t, fstest.MapFS{"a.cedar": {Data: []byte(`@id("all") @maximum_validity("1h") permit (principal is Person, action == Action::"release-attribute", resource is Attribute);`)}},
+		Resource{Type: "Attribute"})
+	s.facts.away = true
+	const begin = `{"subject": {"type": "Person", "id": "SSIN=00000000097"}, "action": {"name": "release-attribute"},
+		"context": {"mode": "session", "holder": {"kind": "eid", "identifierType": "SSIN", "identifier": "00000000097"}}, "resource": {"type": "Attribute"`
+	status, answer, _ := s.post(t, "/access/v1/evaluation", begin+`, "id": "certified:`+doctorBoolean+`"}}`)
+	context, _ := answer["context"].(map[string]any)
+	told, _ := context["attribute"].(map[string]any)
+	if _, values := told["values"]; status != 200 || told["state"] != "unresolved" || values {
+		t.Errorf("evaluation: %d %v", status, answer)
+	}
+	status, answer, _ = s.post(t, "/access/v1/search/resource", begin+`}}`)
+	for _, result := range answer["results"].([]any) {
+		properties, _ := result.(map[string]any)["properties"].(map[string]any)
+		if _, values := properties["values"]; values || properties != nil && properties["state"] != "unresolved" {
+			t.Errorf("search: %d %v", status, result)
+		}
+	}
+	recorded := 0
+	for _, event := range s.journal.events {
+		for _, a := range event.Attributes {
+			if recorded++; a.Disposition != audit.Omitted || a.State != audit.Unavailable {
+				t.Errorf("record: %+v", a)
+			}
+		}
+	}
+	if recorded < 2 {
+		t.Errorf("%d attributes recorded", recorded)
 	}
 }
 

@@ -40,7 +40,9 @@ func (p *Policies) compile() {
 			}
 		}
 		slices.SortFunc(one.roles, func(a, b *role) int { return cmp.Compare(a.uid.ID, b.uid.ID) })
-		p.releases[d], p.byUID[one.uid] = one, d
+		if p.releases[d] = one; !d.Hidden {
+			p.byUID[one.uid] = d
+		}
 	}
 }
 

@@ -105,6 +105,11 @@ func (p *Policies) request(q *Question) (*engine.Request, engine.Entity, error) 
 		!slices.Contains(action.AppliesTo.Resources, engine.EntityType(q.Resource.Type)) {
 		return nil, engine.Entity{}, nil
 	}
+	if q.Resource.Type == Attribute && q.Action == ReleaseAttribute {
+		if _, known := p.Attribute(q.Resource.ID); !known { // none, or hidden
+			return nil, engine.Entity{}, nil
+		}
+	}
 	resource, err := p.entity(&q.Resource)
 	if err != nil {
 		return nil, engine.Entity{}, err
@@ -211,7 +216,8 @@ func (p *Policies) circumstances(q *Question, shape resolved.RecordType) (engine
 	return engine.NewRecord(fields), nil
 }
 
-// Attribute gives the definition of the attribute that an entity Attribute with this id is.
+// Attribute gives the definition of the attribute that an entity Attribute with this id is, and false for a hidden one, which no
+// consumer may ask for.
 func (p *Policies) Attribute(id string) (*attrs.Definition, bool) {
 	if p == nil {
 		return nil, false
@@ -221,7 +227,8 @@ func (p *Policies) Attribute(id string) (*attrs.Definition, bool) {
 }
 
 // Values asks the sources for certified attributes of a subject, in one query; those by which no source knows such a
-// subject, and those of the certificates, are left out. It does not decide whether they may be released.
+// subject, and those of the certificates, are left out. An optional attribute that could not be had is attrs.Unresolved. It does not
+// decide whether they may be released.
 func (p *Policies) Values(ctx context.Context, subject Entity, wanted []*attrs.Definition, at time.Time) ([]attrs.Certified, error) {
 	who := partyOf(engine.EntityType(subject.Type), subject.ID)
 	if p == nil || p.attributes == nil || !isParty(who.entity) {
@@ -234,7 +241,7 @@ func (p *Policies) Values(ctx context.Context, subject Entity, wanted []*attrs.D
 		}
 	}
 	var w world
-	if _, _, err := p.certify(ctx, who, &need, at, &w); err != nil {
+	if _, _, err := p.certify(ctx, who, &need, false, at, &w); err != nil {
 		return nil, err
 	}
 	return w.answers, nil
@@ -260,8 +267,8 @@ func (p *Policies) Actions(subjectType, resourceType string) []string {
 	return names
 }
 
-// Entities gives the ids of all entities of a type that are known: those of the directory, and all attributes and
-// profiles. Of persons and organisations it knows those alone that the directory names.
+// Entities gives the ids of all entities of a type that are known: those of the directory, and all attributes that
+// are not hidden and all profiles. Of persons and organisations it knows those alone that the directory names.
 func (p *Policies) Entities(entityType string) []string {
 	if p == nil || p.schema == nil {
 		return nil
@@ -270,7 +277,9 @@ func (p *Policies) Entities(entityType string) []string {
 	switch entityType {
 	case Attribute:
 		for d := range p.catalogue.All() {
-			ids = append(ids, string(p.releases[d].uid.ID))
+			if !d.Hidden {
+				ids = append(ids, string(p.releases[d].uid.ID))
+			}
 		}
 	case Profile:
 		for i := range p.profiles {

@@ -1,8 +1,10 @@
 package cedar
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +172,71 @@ func TestRolesThatRequestsName(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s in ward %s %s: %s instead of %s", c.who, c.ward, c.context, got, c.want)
+		}
+	}
+}
+
+// resting is a source that is down, and says no word.
+type resting struct{}
+
+func (resting) ID() string { return "resting" }
+func (resting) Resolve(_ context.Context, _ *attrs.Query, dst []attrs.Certified) ([]attrs.Certified, error) {
+	return dst, &attrs.Error{Reason: attrs.SourceUnavailable, Source: "resting"}
+}
+
+// An attribute that is optional for consumers is not optional for policies that read it: were one that could not be had taken for
+// none, a forbid would not hold while its source is down, and whoever can bring it down would be let in.
+func TestOptionalAttributesAreNeededByPolicies(t *testing.T) {
+	resolver, err := attrs.NewResolver(attrs.Config{Catalogue: attrs.EHealth(), Budget: time.Second, Routes: []attrs.Route{{Source: resting{}, AllOptional: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resolver.Close()
+	role := `[{"uid": {"type": "Role", "id": "doctor"}, "attrs": {"attribute": "` + doctorBoolean + `"}, "parents": []},
+		{"uid": {"type": "Application", "id": "DTW"}, "attrs": {}, "parents": []}]`
+	for name, forbid := range map[string]string{
+		"a tag":                `forbid (principal, action, resource) when { principal.hasTag("` + doctorBoolean + `") && principal.getTag("` + doctorBoolean + `").contains("true") };`,
+		"a role in the scope":  `forbid (principal in Role::"doctor", action, resource);`,
+		"a role in conditions": `forbid (principal, action, resource) when { principal in Role::"doctor" };`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := load(t, files("roles.json", role, "a.cedar", `@id("all") permit (principal, action == Action::"enter", resource);
+@id("told") @maximum_validity("1h") permit (principal is Person, action == Action::"release-attribute", resource is Attribute);
+@id("none") `+forbid), resolver)
+			answer, err := p.Decide(t.Context(), &Question{Subject: Entity{Type: Person, ID: "SSIN=00000000097"}, Action: Enter,
+				Resource: Entity{Type: Application, ID: "DTW"}, At: start})
+			if answer.Permitted() || attrs.ReasonOf(err) != attrs.SourceUnavailable {
+				t.Errorf("entering: %v, %v", answer, err)
+			}
+			var release policy.Release
+			err = p.Release(t.Context(), ask(t, doctor, doctor, policy.ModeSession, givenName), &release)
+			if attrs.ReasonOf(err) != attrs.SourceUnavailable || release.Decisions[0].Permitted() {
+				t.Errorf("release: %s, %v", told(&release), err)
+			}
+		})
+	}
+}
+
+// A hidden attribute is an input of others: no consumer gets it, however broad a policy is, nor one that there is not.
+func TestHiddenAttributes(t *testing.T) {
+	catalogue, err := attrs.EHealth().With(attrs.Definition{Designator: attrs.Designator{Name: "urn:example:code", Namespace: attrs.NamespaceCertified},
+		Kind: attrs.Text, KeyedBy: []attrs.Key{{ssin}}, Hidden: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Load(Config{Files: files("a.cedar",
+		`@id("all") @maximum_validity("1h") permit (principal is Person, action == Action::"release-attribute", resource is Attribute);`), Catalogue: catalogue, Attributes: registry(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, permitted := range map[string]bool{"certified:" + doctorBoolean: true, "certified:urn:example:code": false, "certified:urn:example:none": false} {
+		answer, err := p.Decide(t.Context(), &Question{Subject: Entity{Type: Person, ID: "SSIN=00000000097"}, Action: ReleaseAttribute, Resource: Entity{Type: Attribute, ID: id}, At: start,
+			Context: object(t, `{"mode": "session", "holder": {"kind": "eid", "identifierType": "SSIN", "identifier": "00000000097"}}`)})
+		if err != nil || answer.Permitted() != permitted {
+			t.Errorf("%s: %v, %v", id, answer, err)
+		}
+		if _, known := p.Attribute(id); known != permitted || slices.Contains(p.Entities(Attribute), id) != permitted {
+			t.Errorf("%s is told of, or is not: %v", id, known)
 		}
 	}
 }

@@ -37,7 +37,8 @@
 // A principal has a role when a source affirms its attribute, when the entities name him as a member, or when he has a
 // role in it. Policies read other certified attributes as tags: principal.getTag("urn:…").contains("true"). Attributes
 // are asked for once a request, only those that the policies which can hold for it speak of, and what is released does
-// not outlive them. A source that does not answer is an error, and nothing is permitted.
+// not outlive them. A source that does not answer is an error, and nothing is permitted, also where the attribute is optional
+// for consumers.
 //
 // # Meaning
 //

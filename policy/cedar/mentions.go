@@ -73,7 +73,7 @@ func (l *loader) walk(r *rule, node any) {
 		}
 		for _, operator := range []string{"hasTag", "getTag"} {
 			if of, ok := n[operator].(map[string]any); ok {
-				l.tag(r, of["right"])
+				l.tag(r, of["left"], of["right"])
 			}
 		}
 		for _, child := range n {
@@ -120,8 +120,13 @@ func (l *loader) entity(r *rule, uid engine.EntityUID) {
 	}
 }
 
-// tag checks a certified attribute that a policy reads.
-func (l *loader) tag(r *rule, node any) {
+// tag checks a certified attribute that a policy reads. Sources are asked about the principal alone: of anybody else, such as a
+// resource that is a person, it would look as if there were none, and a forbid that reads it would not hold.
+func (l *loader) tag(r *rule, of, node any) {
+	if who, _ := of.(map[string]any); who["Var"] != "principal" {
+		l.wrong(r.file, r.line, "%s: certified attributes are read of the principal alone", r.title())
+		return
+	}
 	literal, _ := node.(map[string]any)
 	name, ok := literal["Value"].(string)
 	if !ok {

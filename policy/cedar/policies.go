@@ -58,7 +58,7 @@ type Policies struct {
 	byID     map[engine.PolicyID]*rule
 	slices   map[engine.EntityUID]map[key]*slice // action, resource
 	releases map[*attrs.Definition]*release
-	byUID    map[engine.EntityUID]*attrs.Definition
+	byUID    map[engine.EntityUID]*attrs.Definition // those that anybody may ask for: not the hidden ones
 
 	warnings []policy.Problem
 }

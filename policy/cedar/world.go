@@ -71,7 +71,7 @@ func (p *Policies) world(ctx context.Context, who party, need *asks, at time.Tim
 	var tags engine.RecordMap
 	parents := p.entities[uid].Parents
 	if len(need.roles)+len(need.tags) > 0 {
-		roles, read, err := p.certify(ctx, who, need, at, w)
+		roles, read, err := p.certify(ctx, who, need, true, at, w)
 		if err != nil {
 			return nil, err
 		}
@@ -85,8 +85,10 @@ func (p *Policies) world(ctx context.Context, who party, need *asks, at time.Tim
 }
 
 // certify asks the authentic sources, once, for the attributes by which the principal has roles and for those that
-// policies read. A source that does not answer is an error: nobody is without a role because it could not be asked.
-func (p *Policies) certify(ctx context.Context, who party, need *asks, at time.Time, w *world) ([]engine.EntityUID, engine.RecordMap, error) {
+// policies read. Where the answers are needed to decide, a source that does not answer is an error, also about an attribute that
+// is optional for consumers: nobody is without a role because it could not be asked, and no forbid that reads the attribute is
+// passed over.
+func (p *Policies) certify(ctx context.Context, who party, need *asks, needed bool, at time.Time, w *world) ([]engine.EntityUID, engine.RecordMap, error) {
 	q := attrs.Query{At: at}
 	ask := func(d *attrs.Definition) {
 		by := p.keyed(d, who.identifierType)
@@ -117,6 +119,9 @@ func (p *Policies) certify(ctx context.Context, who party, need *asks, at time.T
 		return nil, nil, &attrs.Error{Reason: attrs.BadAnswer, Err: errors.New("not one answer for each attribute")}
 	}
 	w.end, w.answers = attrs.Earliest(answers), answers
+	if err := unresolved(answers); err != nil && needed {
+		return nil, nil, err
+	}
 	answer := func(d *attrs.Definition) *attrs.Certified {
 		if i := slices.Index(q.Definitions, d); i >= 0 {
 			return &answers[i]
@@ -136,6 +141,20 @@ func (p *Policies) certify(ctx context.Context, who party, need *asks, at time.T
 		}
 	}
 	return roles, tags, nil
+}
+
+// unresolved gives why one of the answers is none, nil where all are.
+func unresolved(answers []attrs.Certified) error {
+	for i := range answers {
+		switch c := &answers[i]; {
+		case c.State != attrs.Unresolved:
+		case c.Failure != nil:
+			return c.Failure
+		default:
+			return &attrs.Error{Reason: attrs.SourceUnavailable, Source: c.Source, Attribute: c.Definition.Name}
+		}
+	}
+	return nil
 }
 
 // hadBy says whether an answer of a source gives the role. Only what is affirmed does.
