@@ -77,6 +77,11 @@ func (s *system) checkDecisions(p *problems) (settings *tlsSettings, clients []a
 	for i := range c.Clients {
 		clients = append(clients, s.readClient(&c.Clients[i], p))
 	}
+	if policies, ok := s.rules.(*cedar.Policies); ok && policies != nil && len(p.list) == before {
+		if err := new(authzen.Handler).Check(s.decisionsSettings(policies, clients)); err != nil {
+			p.add(line, "decisions: %v", err)
+		}
+	}
 	if len(p.list) > before {
 		return nil, nil
 	}

@@ -163,6 +163,8 @@ func TestDecisionsKeys(t *testing.T) {
 		`{address: "127.0.0.1:1", clients: [{name: a, certificate: CN=a, resources: [Role]}]}`:          "a certificate is asked for where there are client-authorities",
 		`{address: "127.0.0.1:1", clients: [{name: a, token-file: long.token, resources: ["Role::"]}]}`: "a resource is written Type or Type::id",
 		`{address: "127.0.0.1:1", clients: [{name: a, token-file: long.token, resources: [Rolle]}]}`:    `the schema has no type "Rolle"`,
+		`{address: "127.0.0.1:1", clients: [{name: a, resources: [Role]}]}`:                             `client "a": neither token nor certificate proves it`,
+		`{address: "127.0.0.1:1", public-url: "https://x/y"` + client:                                   "the URL is https and a host",
 		`{address: "127.0.0.1:1", clients: [{token-file: long.token, resources: [Role]}]}`:              "a client without name",
 		`{address: "127.0.0.1:1"` + client + "\npolicy: {engine: rules, file: x}":                       "policy has engine cedar for them",
 	} {

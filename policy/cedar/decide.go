@@ -1,6 +1,7 @@
 package cedar
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -57,6 +58,10 @@ func (p *Policies) Decide(ctx context.Context, q *Question) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	about, err := p.resourceRoles(ctx, request.Action, &resource, q.At)
+	if err != nil {
+		return Answer{}, err
+	}
 	var admitted []*slice
 	var need asks
 	known := p.keysOf(subject.UID, &world{static: p.entities, principal: subject})
@@ -76,6 +81,9 @@ func (p *Policies) Decide(ctx context.Context, q *Question) (Answer, error) {
 		}
 	}
 	w.resource, request.Principal = resource, subject.UID
+	if !about.IsZero() && (w.end.IsZero() || about.Before(w.end)) {
+		w.end = about
+	}
 	fallback := request.Action.ID == ReleaseAttribute && q.Context["mode"] == policy.ModeFallback
 	var rules candidates
 	for _, k := range p.keysOf(subject.UID, w) {
@@ -93,6 +101,31 @@ func (p *Policies) Decide(ctx context.Context, q *Question) (Answer, error) {
 		return Answer{Decision: policy.Permit(ids(v.determining)), Until: w.end}, nil
 	}
 	return Answer{Decision: policy.Deny(ids(v.determining)), Until: w.end}, nil
+}
+
+// resourceRoles gives a resource that is itself a principal of the platform, such as a service or a patient, the roles that sources
+// certify and policies of the action speak of: without them a forbid about whoever is in a role would not hold. It says when
+// the first of them ends; zero: none does.
+func (p *Policies) resourceRoles(ctx context.Context, action engine.EntityUID, resource *engine.Entity, at time.Time) (time.Time, error) {
+	if !isParty(resource.UID.Type) {
+		return time.Time{}, nil
+	}
+	var need asks
+	for _, s := range p.slices[action] {
+		for _, rules := range s.rules {
+			for _, r := range rules {
+				need.add(p, r)
+			}
+		}
+	}
+	need.tags = nil // of the principal alone
+	slices.SortFunc(need.roles, func(a, b *role) int { return cmp.Compare(a.uid.ID, b.uid.ID) })
+	var w world
+	roles, _, err := p.certify(ctx, partyOf(resource.UID.Type, string(resource.UID.ID)), &need, true, at, &w)
+	if err == nil && len(roles) > 0 {
+		resource.Parents = engine.NewEntityUIDSet(append(roles, resource.Parents.Slice()...)...)
+	}
+	return w.end, err
 }
 
 // request turns a question into that of the engine, without its principal; nil where the schema has no such question.

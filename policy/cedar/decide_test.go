@@ -240,3 +240,33 @@ func TestHiddenAttributes(t *testing.T) {
 		}
 	}
 }
+
+// A resource that is a person has the roles that sources certify: a forbid about doctors holds for a doctor as the resource, his own
+// case too, and fails with the source.
+func TestRolesOfResources(t *testing.T) {
+	const alice, bob = "SSIN=00000000097", "SSIN=00000100067"
+	from := registry(t)
+	for name, forbid := range map[string]string{
+		"in the scope":  `forbid (principal, action == Action::"treat", resource in Role::"doctor");`,
+		"in conditions": `forbid (principal, action == Action::"treat", resource) when { resource in Role::"doctor" };`,
+	} {
+		p := load(t, files("x.cedarschema", `action "treat" appliesTo { principal: [Person], resource: [Person], context: {} };`,
+			"roles.json", `[{"uid": {"type": "Role", "id": "doctor"}, "attrs": {"attribute": "`+doctorBoolean+`"}, "parents": []}]`,
+			"a.cedar", `@id("all") permit (principal, action == Action::"treat", resource); @id("no-doctors") `+forbid), from)
+		for _, c := range []struct {
+			who, whom string
+			permitted bool
+		}{{bob, alice, false}, {alice, alice, false}, {alice, bob, true}, {bob, bob, true}} {
+			q := &Question{Subject: Entity{Type: Person, ID: c.who}, Action: "treat", Resource: Entity{Type: Person, ID: c.whom}, At: start}
+			from.fail = nil
+			answer, err := p.Decide(t.Context(), q)
+			if err != nil || answer.Permitted() != c.permitted {
+				t.Errorf("%s: %s treats %s: %v, %v", name, c.who, c.whom, answer, err)
+			}
+			from.fail = &attrs.Error{Reason: attrs.SourceUnavailable}
+			if answer, err := p.Decide(t.Context(), q); attrs.ReasonOf(err) != attrs.SourceUnavailable || answer.Permitted() {
+				t.Errorf("%s, while the source is down: %v, %v", name, answer, err)
+			}
+		}
+	}
+}
