@@ -46,7 +46,8 @@ rules:
 `
 
 // bothSources are a database and a directory, each asked for one attribute that must be had and for one that need not. What is
-// kept is kept so shortly that nearly every request asks.
+// kept is kept so shortly that nearly every request asks. The times are long for the sake of busy machines: a server that is well
+// must not be taken for one that is away.
 const bothSources = `sources:
   - id: hr
     kind: sql
@@ -54,8 +55,8 @@ const bothSources = `sources:
     driver: postgres
     dsn: &dsn "%[1]s"
     password-file: &dbsecret %[2]s
-    connect-timeout: 1100ms
-    timeout: 1200ms
+    connect-timeout: 1900ms
+    timeout: 2000ms
     breaker: {failures: 3, open-for: 300ms}
     queries:
       - {subject: ssin, attributes: {doctor: "` + doctorBoolean + `"}, query: "select attribute, value, not_on_or_after from certified where attribute = 'doctor' and ssin = $1"}
@@ -66,8 +67,8 @@ const bothSources = `sources:
     driver: postgres
     dsn: *dsn
     password-file: *dbsecret
-    connect-timeout: 1100ms
-    timeout: 1200ms
+    connect-timeout: 1900ms
+    timeout: 2000ms
     breaker: {failures: 3, open-for: 300ms}
     queries:
       - {subject: ssin, attributes: {surname: "` + surname + `"}, query: "select attribute, value, not_on_or_after from certified where attribute = 'surname' and ssin = $1"}
@@ -80,8 +81,8 @@ const bothSources = `sources:
     base: &base "ou=staff,` + slapd.Suffix + `"
     filters: &filters {ssin: "(&(objectClass=inetOrgPerson)(employeeNumber={ssin}))"}
     ttl: 24h
-    attempt-timeout: 1100ms
-    timeout: 1200ms
+    attempt-timeout: 1900ms
+    timeout: 2000ms
     breaker: {failures: 3, open-for: 300ms}
     map: [{attribute: "` + nurseBoolean + `", from: recognised, not-on-or-after: validUntil}]
   - id: directory-numbers
@@ -94,11 +95,11 @@ const bothSources = `sources:
     base: *base
     filters: *filters
     ttl: 24h
-    attempt-timeout: 1100ms
-    timeout: 1200ms
+    attempt-timeout: 1900ms
+    timeout: 2000ms
     breaker: {failures: 3, open-for: 300ms}
     map: [{attribute: "` + doctorNIHII + `", from: nihii, not-on-or-after: validUntil}]
-resolver: {budget: 4s, cache-ttl: %[5]s}
+resolver: {budget: 5s, cache-ttl: %[5]s}
 `
 
 // keptFor is for how long an answer is kept.
