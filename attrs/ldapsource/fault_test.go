@@ -70,9 +70,9 @@ func TestFaults(t *testing.T) {
 	} {
 		for _, secured := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, TLS %t", name, secured), func(t *testing.T) {
-				at, scheme := d.plain, "ldap://"
+				at, scheme := d.Plain, "ldap://"
 				if secured {
-					at, scheme = d.secured, "ldaps://"
+					at, scheme = d.Secured, "ldaps://"
 				}
 				network := toxic.New(t, at)
 				c := d.config(scheme + network.Addr())
@@ -105,7 +105,7 @@ func TestFaults(t *testing.T) {
 func TestHalfOpenConnection(t *testing.T) {
 	noLeak(t)
 	d := startDirectory(t, "")
-	r := newRelay(t, d.plain)
+	r := newRelay(t, d.Plain)
 	c := d.config("ldap://" + r.address)
 	c.Timeout = 2 * time.Second
 	s := open(t, c)
@@ -193,7 +193,7 @@ func TestFailover(t *testing.T) {
 	hanging, connections := hang(t)
 	for name, first := range map[string]string{"down": freeAddress(t), "hanging": hanging} {
 		t.Run(name, func(t *testing.T) {
-			c := d.config("ldap://"+first, "ldap://"+d.plain)
+			c := d.config("ldap://"+first, "ldap://"+d.Plain)
 			c.Timeout, c.RetryAfter = 200*time.Millisecond, time.Hour
 			s := open(t, c)
 			connections.Store(0)
@@ -231,8 +231,8 @@ func TestFailover(t *testing.T) {
 		}
 	})
 	t.Run("rejected credentials are not tried elsewhere", func(t *testing.T) {
-		c := d.config("ldap://"+d.plain, "ldap://"+hanging)
-		c.PasswordFile = d.pki.file("wrong-password")
+		c := d.config("ldap://"+d.Plain, "ldap://"+hanging)
+		c.PasswordFile = d.PKI.File("wrong-password")
 		s := open(t, c)
 		connections.Store(0)
 		if err := once(t, s, within(t, time.Minute), alice); err == nil || connections.Load() != 0 {
@@ -268,7 +268,7 @@ func hang(t *testing.T) (address string, connections *atomic.Int64) {
 // cancelled.
 func TestDeadline(t *testing.T) {
 	noLeak(t)
-	d := &directory{pki: newPKI(t, t.TempDir())}
+	d := noDirectory(t)
 	hanging, _ := hang(t)
 	for name, change := range map[string]func(*Config){
 		"in the bind":          func(c *Config) { c.Servers = []string{"ldap://" + hanging} },
@@ -330,7 +330,7 @@ func TestPoolExhaustion(t *testing.T) {
 	release()
 	all.Wait()
 
-	c = d.config("ldap://" + d.plain)
+	c = d.config("ldap://" + d.Plain)
 	c.MaxConnections = 2
 	s = open(t, c)
 	for range 20 {
@@ -369,7 +369,7 @@ func TestConnectionsAge(t *testing.T) {
 		}
 		return nil
 	}
-	r := newRelay(t, d.plain)
+	r := newRelay(t, d.Plain)
 	s := open(t, d.config("ldap://"+r.address))
 	first := ask(s)
 	if first == nil || ask(s) != first {
@@ -394,7 +394,7 @@ func TestConnectionsAge(t *testing.T) {
 		t.Error("an idle connection stays")
 	}
 
-	c := d.config("ldap://" + d.plain)
+	c := d.config("ldap://" + d.Plain)
 	c.IdleTimeout, c.CheckAfter, c.MaxLifetime = 10*time.Millisecond, time.Millisecond, time.Hour
 	s = open(t, c)
 	ask(s)
@@ -410,7 +410,7 @@ func TestConnectionsAge(t *testing.T) {
 func TestRestartUnderLoad(t *testing.T) {
 	noLeak(t)
 	d := startDirectory(t, "")
-	c := d.config("ldaps://"+d.secured, "ldap://"+d.plain)
+	c := d.config("ldaps://"+d.Secured, "ldap://"+d.Plain)
 	c.RetryAfter = 50 * time.Millisecond
 	s := open(t, c)
 	var asked, failed atomic.Int64
@@ -434,9 +434,9 @@ func TestRestartUnderLoad(t *testing.T) {
 	}
 	for range 3 {
 		reach(t, &asked, 50)
-		d.kill()
+		d.Kill()
 		reach(t, &failed, 10)
-		d.start(t)
+		d.Restart(t)
 	}
 	reach(t, &asked, 50)
 	close(stop)
@@ -466,9 +466,9 @@ func BenchmarkLookUp(b *testing.B) {
 		server string
 		ask    []*attrs.Definition
 	}{
-		"ldap":              {"ldap://" + d.plain, all[:3]},
-		"ldaps":             {"ldaps://" + d.secured, all[:3]},
-		"ldaps and a group": {"ldaps://" + d.secured, all},
+		"ldap":              {"ldap://" + d.Plain, all[:3]},
+		"ldaps":             {"ldaps://" + d.Secured, all[:3]},
+		"ldaps and a group": {"ldaps://" + d.Secured, all},
 	} {
 		b.Run(name, func(b *testing.B) {
 			s := open(b, d.config(tt.server))

@@ -127,7 +127,7 @@ func TestEscapingAtDirectory(t *testing.T) {
 		more.WriteString("dn: cn=" + name + ",ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\nobjectClass: care\ncn: " + name + "\nsn: " + name + "\nssin:: " + base64.StdEncoding.EncodeToString([]byte(v)) + "\n\n")
 	}
 	d := startDirectory(t, more.String())
-	c := d.config("ldap://" + d.plain)
+	c := d.config("ldap://" + d.Plain)
 	c.Filters = map[attrs.SubjectType]string{attrs.SubjectSSIN: "(ssin={ssin})"}
 	s := open(t, c)
 	ask := func(t interface{ Fatalf(string, ...any) }, number string) string {

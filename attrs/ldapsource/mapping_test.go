@@ -127,7 +127,7 @@ func TestHoldsDN(t *testing.T) {
 
 // TestConfig: what a configuration may not say, each with the word by which the operator finds it.
 func TestConfig(t *testing.T) {
-	d := &directory{pki: newPKI(t, t.TempDir())}
+	d := noDirectory(t)
 	sound := func() Config { return d.config("ldaps://127.0.0.1:1") }
 	if s, err := Open(sound()); err != nil {
 		t.Fatal(err)
@@ -152,13 +152,13 @@ func TestConfig(t *testing.T) {
 		"a base that is no DN":         {func(c *Config) { c.BaseDN = "people" }, "base"},
 		"anonymous":                    {func(c *Config) { c.BindDN, c.PasswordFile = "", "" }, "nobody to bind as"},
 		"no password":                  {func(c *Config) { c.PasswordFile = "" }, "no file of the secret"},
-		"an empty password":            {func(c *Config) { d.write(t, "empty", "\n"); c.PasswordFile = d.pki.file("empty") }, "empty"},
+		"an empty password":            {func(c *Config) { d.PKI.Write(t, "empty", "\n"); c.PasswordFile = d.PKI.File("empty") }, "empty"},
 		"a bind DN that is none":       {func(c *Config) { c.BindDN = "sts" }, "bind DN"},
 		"two ways to bind":             {func(c *Config) { c.External = true }, "takes no bind DN"},
 		"EXTERNAL without certificate": {func(c *Config) { c.External, c.BindDN, c.PasswordFile = true, "", "" }, "needs a certificate"},
 		"no CA":                        {func(c *Config) { c.TLS.CAFile = "" }, "no file of certification authorities"},
 		"a CA that is none":            {func(c *Config) { c.TLS.CAFile = c.PasswordFile }, "no certificate"},
-		"a certificate without key":    {func(c *Config) { c.TLS.CertificateFile = d.pki.file("client.pem") }, "go together"},
+		"a certificate without key":    {func(c *Config) { c.TLS.CertificateFile = d.PKI.File("client.pem") }, "go together"},
 		"plain, not on loopback":       {func(c *Config) { c.Servers = []string{"ldap://192.0.2.1"} }, "only on loopback"},
 		"plain, by a name":             {func(c *Config) { c.Servers = []string{"ldap://localhost.example"} }, "only on loopback"},
 		"StartTLS on ldaps":            {func(c *Config) { c.StartTLS = true }, "ldap:// alone"},

@@ -18,18 +18,18 @@ func TestResolve(t *testing.T) {
 	noLeak(t)
 	d := startDirectory(t, "")
 	for name, change := range map[string]func(*Config){
-		"ldaps":    func(c *Config) { c.Servers = []string{"ldaps://" + d.secured} },
-		"StartTLS": func(c *Config) { c.Servers, c.StartTLS = []string{"ldap://" + d.plain}, true },
-		"loopback": func(c *Config) { c.Servers, c.TLS = []string{"ldap://" + d.plain}, remote.TLS{} },
+		"ldaps":    func(c *Config) { c.Servers = []string{"ldaps://" + d.Secured} },
+		"StartTLS": func(c *Config) { c.Servers, c.StartTLS = []string{"ldap://" + d.Plain}, true },
+		"loopback": func(c *Config) { c.Servers, c.TLS = []string{"ldap://" + d.Plain}, remote.TLS{} },
 		"SASL EXTERNAL": func(c *Config) {
-			c.Servers, c.BindDN, c.PasswordFile, c.External = []string{"ldaps://" + d.secured}, "", "", true
-			c.TLS.CertificateFile, c.TLS.KeyFile = d.pki.file("client.pem"), d.pki.file("client.key")
+			c.Servers, c.BindDN, c.PasswordFile, c.External = []string{"ldaps://" + d.Secured}, "", "", true
+			c.TLS.CertificateFile, c.TLS.KeyFile = d.PKI.File("client.pem"), d.PKI.File("client.key")
 		},
 		"SASL EXTERNAL after StartTLS": func(c *Config) {
-			c.Servers, c.StartTLS, c.BindDN, c.PasswordFile, c.External = []string{"ldap://" + d.plain}, true, "", "", true
-			c.TLS.CertificateFile, c.TLS.KeyFile = d.pki.file("client.pem"), d.pki.file("client.key")
+			c.Servers, c.StartTLS, c.BindDN, c.PasswordFile, c.External = []string{"ldap://" + d.Plain}, true, "", "", true
+			c.TLS.CertificateFile, c.TLS.KeyFile = d.PKI.File("client.pem"), d.PKI.File("client.key")
 		},
-		"a server name": func(c *Config) { c.Servers, c.TLS.ServerName = []string{"ldaps://" + d.secured}, "localhost" },
+		"a server name": func(c *Config) { c.Servers, c.TLS.ServerName = []string{"ldaps://" + d.Secured}, "localhost" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := d.config()
@@ -60,7 +60,7 @@ func TestResolve(t *testing.T) {
 // TestValidity: an answer ends with the attributes of the directory that say so, and never later than the time to live.
 func TestValidity(t *testing.T) {
 	d := startDirectory(t, "")
-	c := d.config("ldap://" + d.plain)
+	c := d.config("ldap://" + d.Plain)
 	c.Now = testNow
 	for name, tt := range map[string]struct {
 		ttl  time.Duration
@@ -104,14 +104,14 @@ func TestRefusals(t *testing.T) {
 		why    string
 	}{
 		"another CA": {alice, func(c *Config) {
-			c.Servers, c.TLS.CAFile = []string{"ldaps://" + d.secured}, d.pki.file("other-ca.pem")
+			c.Servers, c.TLS.CAFile = []string{"ldaps://" + d.Secured}, d.PKI.File("other-ca.pem")
 		}, all, attrs.SourceUnavailable, "unknown authority"},
-		"another CA after StartTLS": {alice, func(c *Config) { c.StartTLS, c.TLS.CAFile = true, d.pki.file("other-ca.pem") }, all, attrs.SourceUnavailable, "unknown authority"},
+		"another CA after StartTLS": {alice, func(c *Config) { c.StartTLS, c.TLS.CAFile = true, d.PKI.File("other-ca.pem") }, all, attrs.SourceUnavailable, "unknown authority"},
 		"another name": {alice, func(c *Config) {
-			c.Servers, c.TLS.ServerName = []string{"ldaps://" + d.secured}, "directory.example"
+			c.Servers, c.TLS.ServerName = []string{"ldaps://" + d.Secured}, "directory.example"
 		}, all, attrs.SourceUnavailable, "directory.example"},
-		"TLS to a plain port":   {alice, func(c *Config) { c.Servers, c.Timeout = []string{"ldaps://" + d.plain}, 500*time.Millisecond }, all, 0, "connecting"},
-		"a wrong password":      {alice, func(c *Config) { c.PasswordFile = d.pki.file("wrong-password") }, all, attrs.SourceUnavailable, "Invalid Credentials"},
+		"TLS to a plain port":   {alice, func(c *Config) { c.Servers, c.Timeout = []string{"ldaps://" + d.Plain}, 500*time.Millisecond }, all, 0, "connecting"},
+		"a wrong password":      {alice, func(c *Config) { c.PasswordFile = d.PKI.File("wrong-password") }, all, attrs.SourceUnavailable, "Invalid Credentials"},
 		"nobody to bind as":     {alice, func(c *Config) { c.BindDN = "cn=none," + suffix }, all, attrs.SourceUnavailable, "Invalid Credentials"},
 		"a base that is not":    {alice, func(c *Config) { c.BaseDN = "ou=none," + suffix }, all, attrs.SourceUnavailable, "No Such Object"},
 		"a base not to be seen": {alice, func(c *Config) { c.BaseDN = "ou=hidden," + suffix }, all, attrs.SourceUnavailable, "No Such Object"},
@@ -134,7 +134,7 @@ func TestRefusals(t *testing.T) {
 		"more than the limit":        {alice, func(c *Config) { c.MaxBytes = 100 }, all, attrs.SourceUnavailable, "limit"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := d.config("ldap://" + d.plain)
+			c := d.config("ldap://" + d.Plain)
 			c.Mappings = slices.Clone(c.Mappings)
 			if tt.change != nil {
 				tt.change(&c)
@@ -170,14 +170,14 @@ func discreet(t *testing.T, err error) {
 // TestPasswordChanges: the password is read again for each new connection.
 func TestPasswordChanges(t *testing.T) {
 	d := startDirectory(t, "")
-	c := d.config("ldap://" + d.plain)
-	c.PasswordFile = d.pki.file("changing")
-	d.write(t, "changing", "old")
+	c := d.config("ldap://" + d.Plain)
+	c.PasswordFile = d.PKI.File("changing")
+	d.PKI.Write(t, "changing", "old")
 	s := open(t, c)
 	if _, err := s.Resolve(t.Context(), query(alice, doctor), nil); attrs.ReasonOf(err) != attrs.SourceUnavailable || !errors.Is(err, attrs.ErrNotAgain) {
 		t.Fatalf("rejected credentials may be tried again: %v", err)
 	}
-	d.write(t, "changing", password+"\n")
+	d.PKI.Write(t, "changing", password+"\n")
 	if answers, err := s.Resolve(t.Context(), query(alice, doctor), nil); err != nil || told(answers) != "true" {
 		t.Errorf("%q, %v", told(answers), err)
 	}
@@ -187,7 +187,7 @@ func TestPasswordChanges(t *testing.T) {
 func TestClosed(t *testing.T) {
 	noLeak(t)
 	d := startDirectory(t, "")
-	s := open(t, d.config("ldaps://"+d.secured))
+	s := open(t, d.config("ldaps://"+d.Secured))
 	if _, err := s.Resolve(t.Context(), query(alice, doctor), nil); err != nil {
 		t.Fatal(err)
 	}

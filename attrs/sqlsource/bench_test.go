@@ -31,7 +31,7 @@ func BenchmarkLookUp(b *testing.B) {
 	})
 	b.Run("postgres", func(b *testing.B) {
 		s := pg(b)
-		s.schema(b, "bench", pgCertified, "insert into certified select lpad(n::text, 11, '0'), '"+doctor+"', 'true', null, null from generate_series(1, 100000) as n",
+		s.Schema(b, "bench", pgCertified, "insert into certified select lpad(n::text, 11, '0'), '"+doctor+"', 'true', null, null from generate_series(1, 100000) as n",
 			"create index by_ssin on certified (ssin)", "analyze certified")
 		run(b, open(b, s.config("bench", long("$1"))))
 	})

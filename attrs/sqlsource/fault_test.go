@@ -16,13 +16,14 @@ import (
 	"github.com/rs/zerolog"
 
 	"sceau/attrs"
+	"sceau/internal/postgresql"
 )
 
 // staffed is a server with Alice, a doctor, and Bob, none, by a source with the changes.
 func staffed(t testing.TB, schema string, change func(*Config)) (*server, *desk) {
 	t.Helper()
 	s := pg(t)
-	s.schema(t, schema, pgCertified, insert("('"+alice+"','"+doctor+"','true',null,null)"), insert("('"+bob+"','"+surname+"','Bob',null,null)"))
+	s.Schema(t, schema, pgCertified, insert("('"+alice+"','"+doctor+"','true',null,null)"), insert("('"+bob+"','"+surname+"','Bob',null,null)"))
 	c := s.config(schema, long("$1"))
 	if change != nil {
 		change(&c)
@@ -33,7 +34,7 @@ func staffed(t testing.TB, schema string, change func(*Config)) (*server, *desk)
 // proxied puts a proxy for faults before the server.
 func proxied(t testing.TB, s *server) (*toxiproxy.Proxy, string) {
 	t.Helper()
-	p := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "postgresql", "127.0.0.1:0", "127.0.0.1:"+s.port)
+	p := toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "postgresql", "127.0.0.1:0", "127.0.0.1:"+s.Port)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -105,10 +106,10 @@ func TestServerKilledAndRestarted(t *testing.T) {
 	c := b.crowd(t, 6, 5*time.Second)
 	for _, signal := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGINT} { // a crash, and a stop that ends sessions with an error
 		until(t, "right before", &c.right, 20)
-		s.end(signal)
+		s.End(signal)
 		until(t, "failed while it was down", &c.failed, 20)
 		b.unavailable(t, "")
-		if err := s.start(); err != nil {
+		if err := s.Restart(); err != nil {
 			t.Fatal(err)
 		}
 		until(t, "right afterwards", &c.right, 20)
@@ -122,11 +123,11 @@ func TestServerKilledAndRestarted(t *testing.T) {
 // A server that is not there when the source is opened is asked when it is.
 func TestServerStartedLater(t *testing.T) {
 	s := pg(t)
-	s.schema(t, "later", pgCertified, insert("('"+alice+"','"+doctor+"','true',null,null)"))
-	s.kill()
+	s.Schema(t, "later", pgCertified, insert("('"+alice+"','"+doctor+"','true',null,null)"))
+	s.Kill()
 	b := open(t, s.config("later", long("$1")))
 	b.unavailable(t, "connection refused")
-	if err := s.start(); err != nil {
+	if err := s.Restart(); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.ask(t, alice, doctor); got != "affirmed" {
@@ -145,10 +146,10 @@ func TestSchemaChanges(t *testing.T) {
 		{"a column of another type", "alter table changing.certified alter not_before type timestamp using null", "alter table changing.certified alter not_before type timestamptz using null", "SQLSTATE 0A000"},
 		{"no longer allowed", "revoke select on changing.certified from reader", "grant select on changing.certified to reader", "SQLSTATE 42501, the user may not read it"},
 	} {
-		s.exec(t, tt.change)
+		s.Exec(t, tt.change)
 		b.unavailable(t, tt.want)
 		b.unavailable(t, "")
-		s.exec(t, tt.undo)
+		s.Exec(t, tt.undo)
 		if got := b.ask(t, alice, doctor); got != "affirmed" {
 			t.Errorf("%s, undone: %s", tt.name, got)
 		}
@@ -177,7 +178,7 @@ func TestNetworkFaults(t *testing.T) {
 			_, b := staffed(t, "network", func(c *Config) {
 				var port string
 				proxy, port = proxied(t, pg(t))
-				c.MaxConns, c.Postgres.DSN = 3, strings.Replace(c.Postgres.DSN, "port="+pg(t).port, "port="+port, 1)
+				c.MaxConns, c.Postgres.DSN = 3, strings.Replace(c.Postgres.DSN, "port="+pg(t).Port, "port="+port, 1)
 				c.Postgres.ConnectTimeout = time.Second
 			})
 			crowd := b.crowd(t, 4, time.Second)
@@ -205,7 +206,7 @@ func TestAnswersThatBreakOff(t *testing.T) {
 	_, b := staffed(t, "broken", func(c *Config) {
 		var port string
 		proxy, port = proxied(t, pg(t))
-		c.MaxConns, c.Postgres.DSN = 1, strings.Replace(c.Postgres.DSN, "port="+pg(t).port, "port="+port, 1)
+		c.MaxConns, c.Postgres.DSN = 1, strings.Replace(c.Postgres.DSN, "port="+pg(t).Port, "port="+port, 1)
 	})
 	right := 0
 	for n := 1; n <= 400; n += 3 {
@@ -234,7 +235,7 @@ func TestAnswersThatBreakOff(t *testing.T) {
 // statement_timeout ends a query at the server too, and the deadline is the reason.
 func TestStatementTimeout(t *testing.T) {
 	s := pg(t)
-	s.schema(t, "slow")
+	s.Schema(t, "slow")
 	c := s.config("slow", Query{Subject: "ssin", Attributes: map[string]string{"name": surname}, Text: "select pg_sleep(case when $1 = '" + alice + "' then 1000 else 0 end)::text as name"})
 	c.TTL, c.Timeout = time.Hour, 300*time.Millisecond
 	b := open(t, c)
@@ -242,7 +243,7 @@ func TestStatementTimeout(t *testing.T) {
 		t.Error(got)
 	}
 	gone := func() error {
-		return s.try("do $$ begin assert (select count(*) from pg_stat_activity where usename = 'reader' and state = 'active') = 0; end $$")
+		return s.Try("do $$ begin assert (select count(*) from pg_stat_activity where usename = 'reader' and state = 'active') = 0; end $$")
 	}
 	deadline := time.Now().Add(20 * time.Second)
 	for gone() != nil {
@@ -312,7 +313,7 @@ func TestHosts(t *testing.T) {
 	defer dead.Close()
 	_, silent, _ := net.SplitHostPort(dead.Addr().String())
 	_, b := staffed(t, "hosts", func(c *Config) {
-		c.Postgres.DSN = "host=127.0.0.1,127.0.0.1,127.0.0.1 port=1," + silent + "," + s.port + " user=reader dbname=postgres sslmode=disable search_path=hosts target_session_attrs=read-write"
+		c.Postgres.DSN = "host=127.0.0.1,127.0.0.1,127.0.0.1 port=1," + silent + "," + s.Port + " user=reader dbname=postgres sslmode=disable search_path=hosts target_session_attrs=read-write"
 		c.Postgres.ConnectTimeout = 200 * time.Millisecond
 	})
 	if got := b.ask(t, alice, doctor); got != "affirmed" {
@@ -331,10 +332,10 @@ func TestWrongPassword(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	// Changed with the file, without a new source.
-	write(t, c.Postgres.PasswordFile, []byte(readerPassword))
+	write(t, c.Postgres.PasswordFile, []byte(postgresql.ReaderPassword))
 	b := open(t, c)
-	s.exec(t, "alter role reader password 'hunter3'", "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'reader'")
-	defer s.exec(t, `alter role reader password 's3cret p''\ss'`)
+	s.Exec(t, "alter role reader password 'hunter3'", "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'reader'")
+	defer s.Exec(t, `alter role reader password 's3cret p''\ss'`)
 	for range 3 {
 		b.Resolve(t.Context(), b.query(t, alice, doctor), nil)
 	}

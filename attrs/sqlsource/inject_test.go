@@ -44,8 +44,8 @@ func TestInjection(t *testing.T) {
 		var s *server
 		if b.config.Driver == PostgreSQL {
 			s = pg(t)
-			s.exec(t, "create table rows.secret as select 'secret of all' as value")
-			text, err := os.ReadFile(s.log())
+			s.Exec(t, "create table rows.secret as select 'secret of all' as value")
+			text, err := os.ReadFile(s.Log())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ var executed = regexp.MustCompile(`(?m) LOG:  (statement|execute [a-z_0-9]+): (.
 // constantTexts demands of the server's log that it was told no statements but those that a source always tells it.
 func constantTexts(t *testing.T, s *server, from int) {
 	t.Helper()
-	text, err := os.ReadFile(s.log())
+	text, err := os.ReadFile(s.Log())
 	if err != nil {
 		t.Fatal(err)
 	}

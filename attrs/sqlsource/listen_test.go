@@ -33,7 +33,7 @@ create trigger changed after insert or update or delete or truncate on certified
 // What a resolver keeps ends with the notice, which comes with the commit.
 func TestNotice(t *testing.T) {
 	s, b := staffed(t, "notice", func(c *Config) { c.Postgres.Channel = `Hr "changed"` })
-	s.exec(t, "set search_path = notice; "+notifying)
+	s.Exec(t, "set search_path = notice; "+notifying)
 	n := b.untilEpoch(t, "connected", true, 0)
 	resolver, err := attrs.NewResolver(attrs.Config{Catalogue: b.catalogue, Routes: []attrs.Route{{Source: b}}, Budget: time.Minute, CacheEntries: 100, CacheTTL: time.Hour})
 	if err != nil {
@@ -42,7 +42,7 @@ func TestNotice(t *testing.T) {
 	defer resolver.Close()
 	for i := range 10 {
 		value := []string{"false", "true"}[i%2]
-		s.exec(t, "begin; update notice.certified set value = '"+value+"' where attribute = '"+doctor+"'; commit")
+		s.Exec(t, "begin; update notice.certified set value = '"+value+"' where attribute = '"+doctor+"'; commit")
 		n = b.untilEpoch(t, "a notice", true, n)
 		for range 3 {
 			got, err := resolver.Resolve(t.Context(), b.query(t, alice, doctor), nil)
@@ -52,7 +52,7 @@ func TestNotice(t *testing.T) {
 		}
 	}
 	// Another channel, and a transaction that was rolled back, are no notice.
-	s.exec(t, "notify other", "begin; update notice.certified set value = 'x'; rollback", "select pg_sleep(0.05)")
+	s.Exec(t, "notify other", "begin; update notice.certified set value = 'x'; rollback", "select pg_sleep(0.05)")
 	if got, _ := b.Epoch(); got != n {
 		t.Errorf("epoch %d after %d", got, n)
 	}
@@ -62,11 +62,11 @@ func TestNotice(t *testing.T) {
 func TestNoticeLost(t *testing.T) {
 	s, b := staffed(t, "lost", func(c *Config) { c.Postgres.Channel = "lost" })
 	n := b.untilEpoch(t, "connected", true, 0)
-	s.exec(t, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'reader'")
+	s.Exec(t, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'reader'")
 	n = b.untilEpoch(t, "connected again", true, n)
-	s.kill()
+	s.Kill()
 	b.untilEpoch(t, "the server killed", false, 0)
-	if err := s.start(); err != nil {
+	if err := s.Restart(); err != nil {
 		t.Fatal(err)
 	}
 	b.untilEpoch(t, "the server started", true, n)
@@ -83,7 +83,7 @@ func TestNoticeHalfOpen(t *testing.T) {
 			_, b := staffed(t, "halfopen", func(c *Config) {
 				var port string
 				proxy, port = proxied(t, pg(t))
-				c.Postgres.DSN = strings.Replace(c.Postgres.DSN, "port="+pg(t).port, "port="+port, 1)
+				c.Postgres.DSN = strings.Replace(c.Postgres.DSN, "port="+pg(t).Port, "port="+port, 1)
 				c.Postgres.Channel, c.Postgres.Heartbeat, c.Postgres.ConnectTimeout = "halfopen", 50*time.Millisecond, time.Second
 			})
 			n := b.untilEpoch(t, "connected", true, 0)
@@ -107,7 +107,7 @@ func TestNoticeQuiet(t *testing.T) {
 	if got, ok := b.Epoch(); got != n || !ok {
 		t.Errorf("epoch %d, %v after %d", got, ok, n)
 	}
-	s.exec(t, "notify quiet, 'what it says does not matter'")
+	s.Exec(t, "notify quiet, 'what it says does not matter'")
 	b.untilEpoch(t, "a notice", true, n)
 }
 

@@ -115,7 +115,7 @@ func TestQueriesThatCannotBe(t *testing.T) {
 		if tt.pg != "" {
 			t.Run("postgres/"+tt.name, func(t *testing.T) {
 				s := pg(t)
-				s.schema(t, "wrong", pgStaff)
+				s.Schema(t, "wrong", pgStaff)
 				open(t, s.config("wrong", Query{Subject: "ssin", Attributes: tt.attributes, Text: tt.pg}))
 			})
 		}

@@ -71,7 +71,7 @@ func TestSubjects(t *testing.T) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		s := pg(t)
-		s.schema(t, "subjects", rows...)
+		s.Schema(t, "subjects", rows...)
 		c := s.config("subjects", queries("$1", "$2")...)
 		c.TTL = time.Hour
 		test(t, open(t, c))
@@ -138,11 +138,11 @@ func TestOneState(t *testing.T) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		s := pg(t)
-		s.schema(t, "state", tables...)
+		s.Schema(t, "state", tables...)
 		c := s.config("state", queries("$1")...)
 		c.TTL, c.MaxConns = time.Hour, 3 // fewer than readers: they wait for one another
 		test(t, open(t, c), func(g int) {
-			s.exec(t, fmt.Sprintf("begin; update state.one set v = 'g%d'; select pg_sleep(0.005); update state.two set v = 'g%d'; commit", g, g))
+			s.Exec(t, fmt.Sprintf("begin; update state.one set v = 'g%d'; select pg_sleep(0.005); update state.two set v = 'g%d'; commit", g, g))
 		})
 	})
 }
@@ -150,10 +150,10 @@ func TestOneState(t *testing.T) {
 // Sessions cannot write, whatever a query does, even as a superuser.
 func TestReadOnly(t *testing.T) {
 	s := pg(t)
-	s.schema(t, "readonly", "create table t (x text)",
+	s.Schema(t, "readonly", "create table t (x text)",
 		"create function writes(who text) returns boolean language plpgsql as $$ begin insert into readonly.t values (who); return true; end $$")
 	c := s.config("readonly", Query{Subject: "ssin", Attributes: map[string]string{"doctor": doctor}, Text: "select readonly.writes($1) as doctor"})
-	c.Postgres.DSN, c.Postgres.PasswordFile, c.TTL = s.admin, "", time.Hour
+	c.Postgres.DSN, c.Postgres.PasswordFile, c.TTL = s.Admin, "", time.Hour
 	b := open(t, c)
 	if got := b.ask(t, alice, doctor); !strings.HasPrefix(got, "source unavailable: source hr: PostgreSQL: SQLSTATE 25006, the query writes") {
 		t.Error(got)
@@ -161,7 +161,7 @@ func TestReadOnly(t *testing.T) {
 	if err := b.Health(t.Context()); attrs.ReasonOf(err) != attrs.SourceUnavailable {
 		t.Errorf("health: %v", err)
 	}
-	s.exec(t, "do $$ begin assert (select count(*) from readonly.t) = 0; end $$")
+	s.Exec(t, "do $$ begin assert (select count(*) from readonly.t) = 0; end $$")
 }
 
 // An answer for an instant after the TTL is none that can be given now.

@@ -33,7 +33,7 @@ func both(t *testing.T, ttl time.Duration, query func(parameter string) Query, r
 		for _, r := range rows {
 			statements = append(statements, insert(r))
 		}
-		s.schema(t, "rows", statements...)
+		s.Schema(t, "rows", statements...)
 		c := s.config("rows", query("$1"))
 		c.TTL, c.MaxRows = ttl, 6
 		test(t, open(t, c))

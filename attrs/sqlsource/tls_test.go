@@ -21,24 +21,24 @@ import (
 // A server is believed for its certificate: another CA's, or another name's, would be anybody who answers in its place.
 func TestTLS(t *testing.T) {
 	s := pg(t)
-	s.schema(t, "tls", pgCertified, insert("('"+alice+"','"+doctor+"','true',null,null)"))
+	s.Schema(t, "tls", pgCertified, insert("('"+alice+"','"+doctor+"','true',null,null)"))
 	dir := t.TempDir()
 	good, key := selfSigned(t, net.ParseIP("127.0.0.1"))
 	other, _ := selfSigned(t, net.ParseIP("127.0.0.1"))
 	for name, octets := range map[string][]byte{"ca.pem": good, "other.pem": other} {
 		write(t, filepath.Join(dir, name), octets)
 	}
-	data := filepath.Join(s.dir, "data")
+	data := filepath.Join(s.Dir, "data")
 	for name, octets := range map[string][]byte{"server.crt": good, "server.key": key} {
 		write(t, filepath.Join(data, name), octets)
-		if s.owner != nil {
-			if err := os.Chown(filepath.Join(data, name), int(s.owner.Credential.Uid), int(s.owner.Credential.Gid)); err != nil {
+		if s.Owner != nil {
+			if err := os.Chown(filepath.Join(data, name), int(s.Owner.Credential.Uid), int(s.Owner.Credential.Gid)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	s.exec(t, "alter system set ssl = on", "select pg_reload_conf()", "select pg_sleep(0.1)")
-	defer s.exec(t, "alter system reset ssl", "select pg_reload_conf()")
+	s.Exec(t, "alter system set ssl = on", "select pg_reload_conf()", "select pg_sleep(0.1)")
+	defer s.Exec(t, "alter system reset ssl", "select pg_reload_conf()")
 
 	for _, tt := range []struct{ name, host, ca, want string }{
 		{"proven", "127.0.0.1", "ca.pem", "affirmed"},
@@ -47,7 +47,7 @@ func TestTLS(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := s.config("tls", long("$1"))
-			c.Postgres.DSN = "host=" + tt.host + " port=" + s.port + " user=reader dbname=postgres search_path=tls sslmode=verify-full sslrootcert=" + filepath.Join(dir, tt.ca)
+			c.Postgres.DSN = "host=" + tt.host + " port=" + s.Port + " user=reader dbname=postgres search_path=tls sslmode=verify-full sslrootcert=" + filepath.Join(dir, tt.ca)
 			c.Postgres.Channel = "tls"
 			b := open(t, c)
 			if got := b.ask(t, alice, doctor); !strings.HasPrefix(got, tt.want) {

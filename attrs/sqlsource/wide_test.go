@@ -60,7 +60,7 @@ func TestWideRows(t *testing.T) {
 			})
 			t.Run("postgres", func(t *testing.T) {
 				s := pg(t)
-				s.schema(t, "wide", append([]string{pgStaff}, inserts...)...)
+				s.Schema(t, "wide", append([]string{pgStaff}, inserts...)...)
 				c := s.config("wide", Query{Subject: "ssin", Attributes: columns, Text: text + "$1"})
 				c.TTL = tt.ttl
 				test(t, open(t, c))
