@@ -65,6 +65,9 @@ func ParseURI(text string) (URI, error) {
 			}
 		}
 	}
+	if len(u.String()) > maxURI {
+		return refuse("over %d octets when it is escaped", maxURI)
+	}
 	return u, nil
 }
 
@@ -132,7 +135,11 @@ func (u URI) String() string {
 		path = append(path, "id=%"+strings.ToUpper(strings.Join(pairs(hex.EncodeToString([]byte(u.ID))), "%")))
 	}
 	add(&query, "module-path", u.ModulePath)
-	add(&query, "pin-source", u.PINSource)
+	source := u.PINSource
+	if strings.HasPrefix(source, "file:") || strings.HasPrefix(source, "|") {
+		source = "file://" + source // else it would be read as what it is not
+	}
+	add(&query, "pin-source", source)
 	text := scheme + strings.Join(path, ";")
 	if len(query) > 0 {
 		text += "?" + strings.Join(query, "&")

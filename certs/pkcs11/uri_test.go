@@ -34,6 +34,7 @@ func TestParseURI(t *testing.T) {
 		{"bad escape", "pkcs11:object=%zz", pkcs11.URI{}},
 		{"NUL in a name: C would stop there", "pkcs11:object=k%00l", pkcs11.URI{}},
 		{"slot out of range", "pkcs11:slot-id=4294967296", pkcs11.URI{}},
+		{"longer than it may be once it is escaped", "pkcs11:object=" + strings.Repeat("\xe5", 2000), pkcs11.URI{}},
 		{"another scheme", "file:/k", pkcs11.URI{}},
 		{"too long", "pkcs11:object=" + strings.Repeat("k", 5000), pkcs11.URI{}},
 	}
@@ -72,6 +73,9 @@ func FuzzParseURI(f *testing.F) {
 	f.Add("pkcs11:token=t;slot-id=1;object=%20k;id=%01%ff?module-path=/m&pin-source=file:/p")
 	f.Add("pkcs11:pin-value=1")
 	f.Add("pkcs11:?&;=")
+	f.Add("pkcs11:object=" + strings.Repeat("\xe5", 2000))
+	f.Add("pkcs11:object=k?pin-source=file:file:p")
+	f.Add("pkcs11:object=k?pin-source=file:|p")
 	f.Fuzz(func(t *testing.T, text string) {
 		u, err := pkcs11.ParseURI(text)
 		if err != nil {
