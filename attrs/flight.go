@@ -12,8 +12,12 @@ type call struct {
 	route    int
 	question *question
 	flight   *flight
-	joined   bool // the flight is another's, who asked the same before
+	joined   bool      // the flight is another's, who asked the same before
+	since    time.Time // of the resolver's clock: it waits for that flight
 }
+
+// mandatory says whether the query fails without the answers.
+func (c *call) mandatory() bool { return slices.Contains(c.question.optional, false) }
 
 // A question is what one route is asked, copied from the query: a source that does not end with its context may read it
 // after the caller has used his memory again.
@@ -85,6 +89,7 @@ type flights struct {
 // told by the cache a moment later.
 func (r *Resolver) board(ctx context.Context, t *table, c *call) {
 	route := t.routes[c.route]
+	c.since = r.now()
 	f := &flight{question: c.question, route: route, budget: t.budget, now: r.now, waiting: 1, done: make(chan struct{})}
 	known := true
 	for _, m := range route.members {
@@ -183,11 +188,15 @@ func (r *Resolver) await(ctx context.Context, t *table, c *call) (*flight, error
 		if f.err == nil && f.holds(c.question.At) {
 			return f, nil
 		}
-		if f.err != nil && (ctx.Err() != nil || ReasonOf(f.err) != DeadlineExceeded && ReasonOf(f.err) != Canceled) {
-			return nil, f.err
+		if f.err != nil {
+			switch reason := ReasonOf(f.err); {
+			case ctx.Err() != nil, reason != DeadlineExceeded && reason != Canceled,
+				r.now().Sub(c.since) > f.route.timeout/2: // as good as an attempt of our own
+				return nil, f.err
+			}
 		}
-		// The other's budget has ended and ours has not, or the answer ends before our instant: it is asked anew, with what
-		// is left of the time.
+		// The other's time has ended soon after we joined, or the answer ends before our instant: it is asked anew, with
+		// what is left of the time.
 		r.flights.leave(f, false)
 		c.flight, c.joined = nil, false
 		r.board(ctx, t, c)

@@ -162,7 +162,24 @@ func TestGivingUpAlone(t *testing.T) {
 	})
 }
 
-// Who joined a question that runs out of its time asks again with what is left of his.
+// Who joined a question near its beginning has waited for a whole attempt and takes its end for his: else everybody's time
+// would be doubled by a source that hangs.
+func TestJoinedEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, Route{Source: newScripted("s", hang), Timeout: rigBudget / 4})
+		got := g.crowd(0, rigBudget/100, rigBudget/10)
+		for i := range got {
+			if got[i] != "deadline exceeded" {
+				t.Errorf("%d: %s", i, got[i])
+			}
+		}
+		if took := time.Since(g.began); g.asked() != "1" || took != rigBudget/4 {
+			t.Errorf("asked %s, in %v", g.asked(), took)
+		}
+	})
+}
+
+// Who joined a question late, that then runs out of its time, asks again with what is left of his.
 func TestJoinedTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, Route{Source: newScripted("s", deaf, well)})

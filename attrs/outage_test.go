@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -336,6 +337,31 @@ func TestOptional(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What need not be had takes no time from what must, wherever its route stands: a refusal does not wait for it, and a mandatory
+// attribute is asked again in time where the question that was joined came to nothing.
+func TestOptionalDoesNotDelay(t *testing.T) {
+	surname := []Designator{{surnameName, NamespaceCertified}}
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, Route{Source: newScripted("names", hang), Attributes: surname, Optional: surname}, Route{Source: newScripted("main", down)})
+		if got := g.ask(surnameName, doctorName); got != "source unavailable" || time.Since(g.began) != 0 {
+			t.Errorf("%s after %v", got, time.Since(g.began))
+		}
+		time.Sleep(rigBudget) // the other question ends with its own time
+	})
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, Route{Source: newScripted("names", hang), Attributes: surname, Optional: surname},
+			Route{Source: newScripted("main", hang, slow(rigBudget/10)), Timeout: rigBudget / 2})
+		var first, second string
+		var group sync.WaitGroup
+		group.Go(func() { first = g.ask(doctorName) })
+		group.Go(func() { time.Sleep(rigBudget * 4 / 10); second = g.ask(surnameName, doctorName) })
+		group.Wait()
+		if first != "deadline exceeded" || second != "left out: deadline exceeded, main live affirmed" {
+			t.Errorf("%q, %q", first, second)
+		}
+	})
 }
 
 // What is wrong with the query is an error for optional attributes too, and so is a caller who gave up.

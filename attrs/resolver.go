@@ -102,7 +102,7 @@ func (r *Resolver) Optional(d *Definition) bool {
 }
 
 // Resolve appends to dst one answer for each of q.Definitions, in that order, and returns the extended slice. Sources are
-// asked at once, each in one call. It is all or nothing: if one source fails the error is that of the first that did, an
+// asked at once, each in one call. It is all or nothing: if one source fails the error is that of one that did, an
 // *Error, and dst comes back as it was. Every answer has been checked against its definition and holds at q.At.
 //
 // The one exception is an attribute that the configuration calls optional: where it cannot be had its answer has the State
@@ -193,9 +193,15 @@ func (r *Resolver) ask(ctx context.Context, t *table, q *Query, asked uint64, an
 			r.flights.leave(calls[i].flight, ctx.Err() != nil)
 		}
 	}()
-	for i := range calls {
-		if err := r.settle(ctx, within, t, q, &calls[i], answers); err != nil {
-			return err
+	// First those without which there is no answer: what need not be had must not take their time, nor keep a refusal waiting.
+	for _, mandatory := range []bool{true, false} {
+		for i := range calls {
+			if calls[i].mandatory() != mandatory {
+				continue
+			}
+			if err := r.settle(ctx, within, t, q, &calls[i], answers); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
