@@ -44,6 +44,12 @@ type Config struct {
 	// ContentTypes are what an answer may be; application/json if empty.
 	ContentTypes []string
 
+	// Echo says where in an answer the number that was asked about must stand, by the name of its placeholder: "ssin" and a path
+	// as in a Mapping. An answer about somebody else, which a cache or a proxy in disorder may give, is an error then, and so is
+	// one without the number. Every number that is found must be the one, a string. Empty: the answer is taken to be about
+	// whom the request was.
+	Echo map[string]string
+
 	Mappings []Mapping
 
 	// TTL is how long an answer is good at most. It must be positive. With CacheControl it is not good for longer than its

@@ -34,6 +34,8 @@
 // [Config.NotFound]: the service does not know the subject, booleans are denied, other attributes unknown. A gateway whose
 // service is gone says 404 too, and would deny the whole country: give [Config.NotFoundAt], so that the service itself must say so.
 //
+// With [Config.Echo] an answer is about whom the request was only if it says so itself.
+//
 // Anything else is an error and never a denial: another status, a body that breaks off, a value of another kind (a number for
 // a string), a path that leads nowhere. [Mapping.Optional] allows the last for services that leave out what is not so. With
 // ByPresence what is not there is false, by its meaning.

@@ -101,6 +101,47 @@ func TestPost(t *testing.T) {
 	}
 }
 
+// TestEcho: a cache that mixes people up must not give one person's recognition to another.
+func TestEcho(t *testing.T) {
+	noLeak(t)
+	for body, want := range map[string]string{
+		`{"person": {"ssin": "` + alice + `"}, "is": true}`:  "true",
+		`{"person": {"ssin": "` + nobody + `"}, "is": true}`: "",
+		`{"person": {"ssin": 93051822361}, "is": true}`:      "", // a number, perhaps without its zeros
+		`{"person": {"ssin": null}, "is": true}`:             "",
+		`{"person": {}, "is": true}`:                         "",
+		`{"person": [], "is": true}`:                         "",
+		`{"is": true}`:                                       "",
+	} {
+		c := config(serve(t, with(200, "application/json", body)).URL)
+		c.Mappings = []Mapping{{Definition: doctor, Value: "/is"}}
+		c.Echo = map[string]string{"ssin": "/person/ssin"}
+		answers, err := open(t, c).Resolve(t.Context(), query(alice, doctor), nil)
+		if want == "" && (attrs.ReasonOf(err) != attrs.BadAnswer || len(answers) != 0 || strings.Contains(err.Error(), nobody)) || want != "" && (err != nil || told(answers) != want) {
+			t.Errorf("%s: %q, %v", body, told(answers), err)
+		}
+	}
+	// All that are found, as in a list.
+	c := config(serve(t, with(200, "application/json", `{"rows": [{"ssin": "`+alice+`"}, {"ssin": "`+nobody+`"}]}`)).URL)
+	c.Mappings = []Mapping{{Definition: doctor, Rule: ByPresence, Items: "/rows"}}
+	c.Echo = map[string]string{"ssin": "$.rows[*].ssin"}
+	if answers, err := open(t, c).Resolve(t.Context(), query(alice, doctor), nil); attrs.ReasonOf(err) != attrs.BadAnswer {
+		t.Errorf("%q, %v", told(answers), err)
+	}
+	// One whom the service does not know has no number.
+	c = config(serve(t, answering).URL)
+	c.Echo = map[string]string{"ssin": "/name/family"}
+	if answers, err := open(t, c).Resolve(t.Context(), query(nobody, doctor), nil); err != nil || told(answers) != "false" {
+		t.Errorf("%q, %v", told(answers), err)
+	}
+	for part, path := range map[string]string{"ssin": "ssin", "nihii": "/nihii", "": "/ssin"} {
+		c.Echo = map[string]string{part: path}
+		if s, err := Open(c); err == nil || !strings.Contains(err.Error(), "echo of "+part) {
+			t.Errorf("%s at %s: %v, %v", part, path, s, err)
+		}
+	}
+}
+
 // with answers one body as the service does.
 func with(status int, kind, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

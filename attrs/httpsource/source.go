@@ -29,7 +29,8 @@ type Source struct {
 	token      *token // nil: none
 	templates  map[attrs.SubjectType]*template
 	mappings   map[*attrs.Definition]*Mapping
-	notFoundAt *path // nil: the status alone counts
+	notFoundAt *path            // nil: the status alone counts
+	echo       map[string]*path // by part of a subject
 
 	closing context.Context // ends with Close
 	stop    context.CancelFunc
@@ -45,7 +46,7 @@ var errClosed = errors.New("the source is closed")
 // when a program starts may come later, and Health says so until then. All that is wrong is told at once.
 func Open(c Config) (*Source, error) {
 	c.defaults()
-	s := &Source{config: c, templates: make(map[attrs.SubjectType]*template), mappings: make(map[*attrs.Definition]*Mapping)}
+	s := &Source{config: c, templates: make(map[attrs.SubjectType]*template), mappings: make(map[*attrs.Definition]*Mapping), echo: make(map[string]*path)}
 	wrong := []error{c.check()}
 	note := func(err error) {
 		if err != nil {
@@ -68,6 +69,17 @@ func Open(c Config) (*Source, error) {
 		var err error
 		s.notFoundAt, err = parsePath(c.NotFoundAt)
 		note(err)
+	}
+	for _, part := range slices.Sorted(maps.Keys(c.Echo)) {
+		p, err := parsePath(c.Echo[part])
+		if err == nil && !s.asksBy(part) {
+			err = errors.New("no request has that placeholder")
+		}
+		if err != nil {
+			note(fmt.Errorf("echo of %s: %w", part, err))
+			continue
+		}
+		s.echo[part] = p
 	}
 	if c.TokenFile != "" {
 		s.token = &token{file: c.TokenFile}
@@ -232,7 +244,46 @@ func (s *Source) ask(ctx context.Context, subject attrs.Subject) (*answer, error
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
-	return s.exchange(ctx, t, numbers)
+	a, err := s.exchange(ctx, t, numbers)
+	if err == nil && a.document != nil {
+		err = s.checkEcho(t, numbers, a.document)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// asksBy says whether the part stands in subjects of some type.
+func (s *Source) asksBy(part string) bool {
+	for _, t := range s.templates {
+		if t != nil && slices.Contains(t.parts, part) {
+			return true
+		}
+	}
+	return false
+}
+
+var errOther = errors.New("it does not say that it is about the subject that was asked")
+
+// checkEcho demands that the answer is about whom the request was.
+func (s *Source) checkEcho(t *template, numbers []string, document *node) error {
+	for i, part := range t.parts {
+		p := s.echo[part]
+		if p == nil {
+			continue
+		}
+		found, missing, err := p.find(document)
+		if err != nil || missing || len(found) == 0 {
+			return badAnswer{errOther}
+		}
+		for _, n := range found {
+			if n.kind != text || n.text != numbers[i] {
+				return badAnswer{errOther}
+			}
+		}
+	}
+	return nil
 }
 
 // refused makes the error of the source.

@@ -17,16 +17,17 @@ type httpKeys struct {
 	URLs         map[string]value[string] `yaml:"urls"`
 	Bodies       map[string]value[string] `yaml:"bodies"`
 	clientKeys   `yaml:",inline"`
-	TokenFile    value[string]   `yaml:"token-file"`
-	Success      []value[int]    `yaml:"success"`
-	NotFound     []value[int]    `yaml:"not-found"`
-	NotFoundAt   value[string]   `yaml:"not-found-at"`
-	NotFoundIs   []value[string] `yaml:"not-found-is"`
-	ContentTypes []value[string] `yaml:"content-types"`
-	Map          []yaml.Node     `yaml:"map"`
-	TTL          value[duration] `yaml:"ttl"`
-	CacheControl value[bool]     `yaml:"cache-control"`
-	HealthURL    value[string]   `yaml:"health-url"`
+	TokenFile    value[string]            `yaml:"token-file"`
+	Success      []value[int]             `yaml:"success"`
+	NotFound     []value[int]             `yaml:"not-found"`
+	NotFoundAt   value[string]            `yaml:"not-found-at"`
+	NotFoundIs   []value[string]          `yaml:"not-found-is"`
+	ContentTypes []value[string]          `yaml:"content-types"`
+	Echo         map[string]value[string] `yaml:"echo"`
+	Map          []yaml.Node              `yaml:"map"`
+	TTL          value[duration]          `yaml:"ttl"`
+	CacheControl value[bool]              `yaml:"cache-control"`
+	HealthURL    value[string]            `yaml:"health-url"`
 
 	RequestTimeout value[duration] `yaml:"request-timeout"`
 	Connections    value[int]      `yaml:"connections"`
@@ -41,7 +42,7 @@ func readHTTPSource(s *system, id string, keys *yaml.Node, p *problems) source {
 	r, before := newSourceReader(s, id, keys, p), len(p.list)
 	var k httpKeys
 	if !r.decode(r.keys, &k, "id", "kind", "attributes", "method", "urls", "bodies", "ca", "server-name", "certificate", "key", "token-file", "success",
-		"not-found", "not-found-at", "not-found-is", "content-types", "map", "ttl", "cache-control", "health-url", "request-timeout", "connections",
+		"not-found", "not-found-at", "not-found-is", "content-types", "echo", "map", "ttl", "cache-control", "health-url", "request-timeout", "connections",
 		"idle", "max-bytes", "max-depth") {
 		return nil
 	}
@@ -61,6 +62,12 @@ func readHTTPSource(s *system, id string, keys *yaml.Node, p *problems) source {
 		Now: s.now,
 	}
 	r.lines["method "], r.lines["URL of health"] = k.Method.Line, k.HealthURL.Line
+	if len(k.Echo) > 0 {
+		c.Echo = make(map[string]string, len(k.Echo))
+		for part, path := range k.Echo {
+			c.Echo[part], r.lines["echo of "+part+":"] = path.V, path.Line
+		}
+	}
 	mapped := map[*attrs.Definition]bool{}
 	for i := range k.Map {
 		m := r.readHTTPMapping(&k.Map[i])

@@ -141,7 +141,9 @@ func TestHTTPKeys(t *testing.T) {
 		"as it is": {"", "", nil},
 		"all keys": {"ttl: 1h\n", "ttl: 1h\nmethod: POST\nbodies: {ssin: '{\"ssin\": \"{ssin}\"}'}\nserver-name: x\ncertificate: client.pem\nkey: client.key\ntoken-file: token\n" +
 			"success: [200]\nnot-found: [404, 410]\nnot-found-at: /code\nnot-found-is: [X]\ncontent-types: [application/json]\ncache-control: true\n" +
-			"health-url: https://api.example/health\nrequest-timeout: 1s\nconnections: 2\nidle: 1s\nmax-bytes: 1000\nmax-depth: 5\n", nil},
+			"health-url: https://api.example/health\nrequest-timeout: 1s\nconnections: 2\nidle: 1s\nmax-bytes: 1000\nmax-depth: 5\necho: {ssin: /ssin}\n", nil},
+		"an echo of no request":  {"ttl: 1h\n", "ttl: 1h\necho: {nihii: /nihii}\n", []string{"x.yaml:7:", "echo of nihii: no request"}},
+		"an echo nowhere":        {"ttl: 1h\n", "ttl: 1h\necho: {ssin: ssin}\n", []string{"x.yaml:7:", "echo of ssin: path"}},
 		"an unknown key":         {"ttl: 1h\n", "ttl: 1h\nurl: x\n", []string{`x.yaml:7: unknown key "url"`}},
 		"a token inline":         {"ttl: 1h\n", "ttl: 1h\ntoken: x\n", []string{`x.yaml:7: unknown key "token"`}},
 		"an unknown key of map":  {"items: /numbers", "item: /numbers", []string{`x.yaml:9: unknown key "item"`}},
