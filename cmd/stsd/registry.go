@@ -36,31 +36,59 @@ A file to import has these columns (CSV) or keys (JSON):
   namespace        may be missing or empty
   value            true or false for a boolean, otherwise the value
   not_before       RFC 3339 with zone; empty: since ever
-  not_on_or_after  RFC 3339 with zone; empty: for ever`,
+  not_on_or_after  RFC 3339 with zone; empty: for ever
+
+With --config the attributes that a server's file defines count too.`,
 	}
-	c.AddCommand(registryImportCommand(now), registryExportCommand(now), registryListCommand(now), registryAttributesCommand())
+	f := &registryFlags{now: now}
+	c.PersistentFlags().StringVar(&f.config, "config", "", "a server's configuration `file`, for its definitions")
+	c.AddCommand(registryImportCommand(f), registryExportCommand(f), registryListCommand(f), registryAttributesCommand(f))
 	return c
 }
 
-func databaseFlag(c *cobra.Command, path *string) {
-	c.Flags().StringVar(path, "db", "", "the registry's SQLite `file`")
+// registryFlags are those of all commands of registry.
+type registryFlags struct {
+	now          func() time.Time
+	path, config string // config may be empty
+}
+
+func (f *registryFlags) addDatabase(c *cobra.Command) {
+	c.Flags().StringVar(&f.path, "db", "", "the registry's SQLite `file`")
 	_ = c.MarkFlagRequired("db") // fails only for a flag that is not there
 }
 
-// withRegistry opens a registry for as long as use takes.
-func withRegistry(path string, access registry.Access, now func() time.Time, use func(*registry.Registry) error) error {
-	r, err := registry.Open(registry.Config{Path: path, Access: access, Catalogue: attrs.EHealth(), Now: now})
+// catalogue gives eHealth's, with what the configuration defines besides. Nothing else of the configuration counts.
+func (f *registryFlags) catalogue() (*attrs.Catalogue, error) {
+	if f.config == "" {
+		return attrs.EHealth(), nil
+	}
+	p := &problems{file: f.config}
+	s := &system{config: readConfig(f.config, p)}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	s.loadCatalogue(p)
+	return s.catalogue, p.err()
+}
+
+// with opens the registry for as long as use takes.
+func (f *registryFlags) with(access registry.Access, use func(*registry.Registry) error) error {
+	catalogue, err := f.catalogue()
+	if err != nil {
+		return err
+	}
+	r, err := registry.Open(registry.Config{Path: f.path, Access: access, Catalogue: catalogue, Now: f.now})
 	if err != nil {
 		return err
 	}
 	return errors.Join(use(r), r.Close())
 }
 
-func registryImportCommand(now func() time.Time) *cobra.Command {
-	var path, format string
+func registryImportCommand(f *registryFlags) *cobra.Command {
+	var format string
 	var replace bool
 	c := &cobra.Command{
-		Use:   "import FILE --db PATH",
+		Use:   "import FILE --db PATH [--config FILE]",
 		Short: "Import facts, all of them or none",
 		Long: `Import reads FILE ("-" is the standard input), checks every row, and then
 changes the registry in one transaction. If anything is wrong, everything that
@@ -85,7 +113,7 @@ held about it; with --replace the registry holds exactly the file afterwards.`,
 			if replace {
 				mode = registry.ModeReplace
 			}
-			return withRegistry(path, registry.ReadWrite, now, func(r *registry.Registry) error {
+			return f.with(registry.ReadWrite, func(r *registry.Registry) error {
 				read := r.ImportCSV
 				if format == "json" {
 					read = r.ImportJSON
@@ -98,11 +126,11 @@ held about it; with --replace the registry holds exactly the file afterwards.`,
 				if err != nil {
 					return err
 				}
-				return writeImport(cmd.OutOrStdout(), args[0], path, &report)
+				return writeImport(cmd.OutOrStdout(), args[0], f.path, &report)
 			})
 		},
 	}
-	databaseFlag(c, &path)
+	f.addDatabase(c)
 	c.Flags().StringVar(&format, "format", "", "`csv or json`; else what the name of FILE ends in")
 	c.Flags().BoolVar(&replace, "replace", false, "forget what FILE does not say")
 	return c
@@ -155,14 +183,14 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-func registryExportCommand(now func() time.Time) *cobra.Command {
-	var path, output string
+func registryExportCommand(f *registryFlags) *cobra.Command {
+	var output string
 	c := &cobra.Command{
 		Use:   "export --db PATH [--output FILE]",
 		Short: "Write all facts as CSV, as import reads them",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withRegistry(path, registry.ReadOnly, now, func(r *registry.Registry) error {
+			return f.with(registry.ReadOnly, func(r *registry.Registry) error {
 				if output == "" {
 					_, err := r.ExportCSV(cmd.Context(), cmd.OutOrStdout())
 					return err
@@ -171,7 +199,7 @@ func registryExportCommand(now func() time.Time) *cobra.Command {
 			})
 		},
 	}
-	databaseFlag(c, &path)
+	f.addDatabase(c)
 	c.Flags().StringVar(&output, "output", "", "write to a new `file`, readable by its owner only")
 	return c
 }
@@ -190,8 +218,8 @@ func exportTo(ctx context.Context, r *registry.Registry, name string) error {
 	return nil
 }
 
-func registryListCommand(now func() time.Time) *cobra.Command {
-	var path, subject string
+func registryListCommand(f *registryFlags) *cobra.Command {
+	var subject string
 	c := &cobra.Command{
 		Use:   "list --db PATH --subject TYPE:NUMBER",
 		Short: "Show what the registry holds about one subject",
@@ -205,7 +233,7 @@ none: the server then answers false to booleans and an empty value otherwise.`,
 			if err != nil {
 				return err
 			}
-			return withRegistry(path, registry.ReadOnly, now, func(r *registry.Registry) error {
+			return f.with(registry.ReadOnly, func(r *registry.Registry) error {
 				facts, err := factsAbout(cmd.Context(), r, wanted)
 				if err != nil {
 					return err
@@ -213,11 +241,11 @@ none: the server then answers false to booleans and an empty value otherwise.`,
 				if len(facts) == 0 {
 					return finding("the registry holds nothing about that subject")
 				}
-				return writeFacts(cmd.OutOrStdout(), facts, now())
+				return writeFacts(cmd.OutOrStdout(), facts, f.now())
 			})
 		},
 	}
-	databaseFlag(c, &path)
+	f.addDatabase(c)
 	c.Flags().StringVar(&subject, "subject", "", "`TYPE:NUMBER`, such as ssin:00000000097")
 	_ = c.MarkFlagRequired("subject") // fails only for a flag that is not there
 	return c
@@ -317,17 +345,22 @@ func moment(t time.Time, none string) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func registryAttributesCommand() *cobra.Command {
+func registryAttributesCommand(f *registryFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "attributes",
 		Short: "List the attributes that requests may ask for",
-		Long: `Attributes lists the eHealth catalogue. Identification attributes are claimed and
+		Long: `Attributes lists the eHealth catalogue and, with --config, what the file defines
+besides. Identification attributes are claimed and
 compared with certificates; certified ones are looked up in an authentic source
 by the number that "of" names. Only certified ones can be imported, those that
 the server computes itself excepted.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return writeCatalogue(cmd.OutOrStdout(), attrs.EHealth())
+			catalogue, err := f.catalogue()
+			if err != nil {
+				return err
+			}
+			return writeCatalogue(cmd.OutOrStdout(), catalogue)
 		},
 	}
 }
