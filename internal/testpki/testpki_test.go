@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"sceau/internal/judge"
 	"sceau/internal/minipki"
 )
 
@@ -98,10 +99,7 @@ func TestCRLs(t *testing.T) {
 
 // TestOpenSSL: another implementation reads what we write.
 func TestOpenSSL(t *testing.T) {
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed")
-	}
+	openssl := judge.Require(t, "openssl")
 	p, dir := Load(), t.TempDir()
 	write := func(name string, content []byte) string {
 		path := filepath.Join(dir, name)
