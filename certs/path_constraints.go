@@ -41,7 +41,7 @@ type subtrees struct {
 func (s *subtrees) empty() bool { return len(s.directories)+len(s.mailboxes)+len(s.hosts) == 0 }
 
 // readNameConstraints reads the extension. A form of name that is not processed,
-// a minimum or a maximum make it incomplete.
+// a base of several spellings, a minimum or a maximum make it incomplete.
 func readNameConstraints(der cryptobyte.String) (*nameConstraints, error) {
 	var fields cryptobyte.String
 	if !der.ReadASN1(&fields, asn1.SEQUENCE) || !der.Empty() || fields.Empty() {
@@ -83,8 +83,14 @@ func (s *subtrees) read(list *cryptobyte.String) (processed bool, err error) {
 		}
 		s.directories = append(s.directories, name)
 	case asn1.Tag(tagEmail).ContextSpecific():
+		if !isMailboxBase(string(base)) {
+			return false, nil
+		}
 		s.mailboxes = append(s.mailboxes, string(base))
 	case asn1.Tag(tagURI).ContextSpecific():
+		if !isHostBase(string(base)) {
+			return false, nil
+		}
 		s.hosts = append(s.hosts, string(base))
 	case asn1.Tag(tagDNS).ContextSpecific(), asn1.Tag(tagAddress).ContextSpecific():
 	default:
@@ -135,8 +141,11 @@ func (c *constraintCheck) certificate(n *nameConstraints, of *Certificate) error
 		}
 	}
 	for _, mailbox := range names.mailboxes {
-		local, host, ok := cutLast(mailbox, '@')
-		if !ok && len(n.permitted.mailboxes)+len(n.excluded.mailboxes) > 0 {
+		if len(n.permitted.mailboxes)+len(n.excluded.mailboxes) == 0 {
+			break
+		}
+		local, host, ok := cutMailbox(mailbox)
+		if !ok {
 			return errConstraint("not a mailbox")
 		}
 		if err := within(c, "mailbox", n.permitted.mailboxes, n.excluded.mailboxes, func(base string) bool { return mailboxUnder(local, host, base) }); err != nil {
@@ -147,7 +156,7 @@ func (c *constraintCheck) certificate(n *nameConstraints, of *Certificate) error
 		if len(n.permitted.hosts)+len(n.excluded.hosts) == 0 {
 			break
 		}
-		if _, err := netip.ParseAddr(host); host == "" || err == nil { // section 4.2.1.10: it has no fully qualified domain name
+		if _, err := netip.ParseAddr(host); !isHost(host) || err == nil { // section 4.2.1.10: it has no fully qualified domain name
 			return errConstraint("URI without a host name")
 		}
 		if err := within(c, "URI", n.permitted.hosts, n.excluded.hosts, func(base string) bool { return hostUnder(host, base) }); err != nil {
@@ -256,10 +265,19 @@ func (n Name) under(base Name) bool {
 	return len(n.rdns) >= len(base.rdns) && equalRDNs(base.rdns, n.rdns[:len(base.rdns)], false)
 }
 
+// isMailboxBase tells whether mailboxes can be held against a base, isHostBase
+// whether hosts can: a base with several spellings would exclude but one of them.
+func isMailboxBase(base string) bool {
+	_, _, mailbox := cutMailbox(base)
+	return mailbox || isHostBase(base)
+}
+
+func isHostBase(base string) bool { return base == "" || isHost(strings.TrimPrefix(base, ".")) }
+
 // mailboxUnder: a base is a mailbox, a host, or after a leading period a domain
 // without its own host; the empty one is every mailbox (RFC 5280 sections 4.2.1.10, 7.5).
 func mailboxUnder(local, host, base string) bool {
-	if baseLocal, baseHost, ok := cutLast(base, '@'); ok {
+	if baseLocal, baseHost, ok := cutMailbox(base); ok {
 		return local == baseLocal && strings.EqualFold(host, baseHost)
 	}
 	return hostUnder(host, base)
@@ -277,10 +295,37 @@ func hostUnder(host, base string) bool {
 	return strings.EqualFold(host, base)
 }
 
-// cutLast cuts around the last separator.
-func cutLast(s string, separator byte) (before, after string, found bool) {
-	if i := strings.LastIndexByte(s, separator); i >= 0 {
-		return s[:i], s[i+1:], true
+// cutMailbox gives the local part and the host of a mailbox whose local part is a
+// Dot-string and whose host is a name (RFC 2821 section 4.1.2). Any other, with a
+// quoted local part or an address for its host, has more than one spelling, and is
+// no mailbox that constraints are held against.
+func cutMailbox(mailbox string) (local, host string, ok bool) {
+	local, host, ok = strings.Cut(mailbox, "@")
+	if !ok || !isHost(host) {
+		return "", "", false
 	}
-	return s, "", false
+	for atom := range strings.SplitSeq(local, ".") {
+		if atom == "" || strings.ContainsFunc(atom, func(r rune) bool { return !isAtomText(r) }) {
+			return "", "", false
+		}
+	}
+	return local, host, true
+}
+
+// isAtomText tells whether a character may stand in an atom (RFC 2822 section 3.2.4).
+func isAtomText(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-/=?^_`{|}~", r)
+}
+
+// isHost tells whether a text is the name of a host: labels of letters, digits,
+// hyphens and underscores with periods between them.
+func isHost(host string) bool {
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || strings.ContainsFunc(label, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+		}) {
+			return false
+		}
+	}
+	return true
 }

@@ -56,6 +56,13 @@ func TestK6NameConstraints(t *testing.T) {
 		{"mailbox of the subject not permitted", one(mailbox, text("example.be")), nil, withMail("a@example.fr"), violated},
 		{"mailbox of the subject excluded", nil, one(mailbox, text("example.fr")), withMail("a@example.fr"), violated},
 		{"mailbox of the subject that is none", nil, one(mailbox, text("example.fr")), withMail("example.be"), violated},
+		{"mailbox with two signs", one(mailbox, text("example.be")), nil, withNames(der(mailbox, text("a@example.fr@example.be"))), violated},
+		{"mailbox with a quoted local part", one(mailbox, text("example.be")), nil, withNames(der(mailbox, text(`"a"@example.be`))), violated},
+		{"mailbox with an empty atom", one(mailbox, text("example.be")), nil, withNames(der(mailbox, text("a..b@example.be"))), violated},
+		{"mailbox of an absolute host", nil, one(mailbox, text("example.fr")), withNames(der(mailbox, text("a@example.fr."))), violated},
+		{"base with a quoted local part", nil, one(mailbox, text(`"a"@example.fr`)), withNames(der(mailbox, text("a@example.fr"))), certs.UnknownCriticalExtension},
+		{"base of an absolute host", nil, one(mailbox, text("example.fr.")), withNames(der(mailbox, text("a@example.fr"))), certs.Malformed},
+		{"every mailbox excluded", nil, one(mailbox, text("")), withNames(der(mailbox, text("a@example.fr"))), violated},
 		{"no mailbox", one(mailbox, text("example.be")), nil, none, 0},
 
 		{"URI of the host", one(uri, text("example.be")), nil, withNames(der(uri, text("https://example.be:8443/a"))), 0},
@@ -63,6 +70,8 @@ func TestK6NameConstraints(t *testing.T) {
 		{"URI in the domain", one(uri, text(".example.be")), nil, withNames(der(uri, text("https://www.example.be/"))), 0},
 		{"URI excluded", nil, one(uri, text(".example.fr")), withNames(der(uri, text("https://www.example.fr/"))), violated},
 		{"URI without a host", one(uri, text("example.be")), nil, withNames(der(uri, text("urn:example:be"))), violated},
+		{"URI of an absolute host", nil, one(uri, text("example.fr")), withNames(der(uri, text("https://example.fr./"))), certs.Malformed},
+		{"base of an absolute host of URIs", nil, one(uri, text("example.fr.")), withNames(der(uri, text("https://example.fr/"))), certs.Malformed},
 		{"URI of an address", nil, one(uri, text("example.be")), withNames(der(uri, text("https://192.0.2.1/"))), violated},
 
 		{"host permitted", one(dnsName, text("example.be")), nil, withNames(der(dnsName, text("www.example.be"))), 0},

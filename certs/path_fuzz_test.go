@@ -191,7 +191,12 @@ func FuzzNameConstraints(f *testing.F) {
 	f.Add(byte(tagEmail), "example.be", "a@example.be")
 	f.Add(byte(tagEmail), ".example.be", "a@mail.example.be")
 	f.Add(byte(tagEmail), "A@example.be", "A@EXAMPLE.be")
+	f.Add(byte(tagEmail), "0", "0@@0")
+	f.Add(byte(tagEmail), "0", "0\\@0")
+	f.Add(byte(tagEmail), ".be", "a@b..be")
+	f.Add(byte(tagEmail), "\"a@b\"@be", "\"a@b\"@be")
 	f.Add(byte(tagURI), "example.be", "https://example.be:443/")
+	f.Add(byte(tagURI), ".be", "https://b..be/")
 	f.Add(byte(tagURI), ".example.be", "https://www.example.be/")
 	f.Add(byte(tagDNS), "example.be", "www.example.be")
 	f.Fuzz(func(t *testing.T, form byte, base, name string) {
