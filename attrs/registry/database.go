@@ -14,7 +14,7 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite", in Go
 
-	"sceau/attrs/internal/litefile"
+	"sceau/attrs/database"
 )
 
 //go:embed migrations/*.sql
@@ -61,7 +61,7 @@ func openReader(c Config) (*reader, error) {
 	case !info.Mode().IsRegular():
 		return nil, errors.New("not a regular file")
 	}
-	source, err := litefile.URI(c.Path, "ro", c.BusyTimeout, "query_only(1)")
+	source, err := database.SQLite(c.Path, "ro", c.BusyTimeout, "query_only(1)")
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (f *reader) close() error { return f.db.Close() }
 // openWriter opens the file for one import. The connection lives no longer than that: a process that only reads holds no
 // lock for writing.
 func openWriter(c Config) (*sql.DB, error) {
-	source, err := litefile.URI(c.Path, "rw", c.BusyTimeout,
+	source, err := database.SQLite(c.Path, "rw", c.BusyTimeout,
 		"synchronous(FULL)", // an import that was reported is on the disk
 		"secure_delete(1)",  // what is deleted is a person's
 		"temp_store(2)",     // in memory, for the same reason

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sceau/attrs"
+	"sceau/attrs/database"
 )
 
 // A listener counts the changes that the database gives notice of. While it is not connected nobody can tell, and nothing
@@ -88,7 +89,7 @@ func (l *listener) session(ctx context.Context) (connected bool) {
 // connect connects and listens.
 func (l *listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	config := l.config.Copy()
-	if err := setPassword(config, l.keys.PasswordFile); err != nil {
+	if err := database.SetPassword(config, l.keys.PasswordFile); err != nil {
 		return nil, err
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)

@@ -15,7 +15,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite", in Go
 
 	"sceau/attrs"
-	"sceau/attrs/internal/litefile"
+	"sceau/attrs/database"
 	"sceau/attrs/internal/rfc3339"
 )
 
@@ -78,7 +78,7 @@ func (s *lite) open() (*liteFile, error) {
 	case !info.Mode().IsRegular():
 		return nil, errors.New("not a regular file")
 	}
-	uri, err := litefile.URI(s.config.File, "ro", busyTimeout, "query_only(1)")
+	uri, err := database.SQLite(s.config.File, "ro", busyTimeout, "query_only(1)")
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"sceau/attrs"
+	"sceau/attrs/database"
 	"sceau/attrs/sqlsource"
 )
 
@@ -129,7 +130,7 @@ func (s *system) readDSN(k *sqlKeys, p *problems) string {
 	switch {
 	case k.DSN.Line > 0 && k.DSNFile.Line > 0:
 		p.add(k.DSNFile.Line, "dsn-file: there is a dsn already")
-	case k.DSN.Line > 0 && sqlsource.HoldsPassword(k.DSN.V):
+	case k.DSN.Line > 0 && database.HoldsPassword(k.DSN.V):
 		p.add(k.DSN.Line, "dsn: a password belongs into password-file, or the whole into dsn-file")
 	case k.DSNFile.Line > 0:
 		text, err := os.ReadFile(s.config.path(k.DSNFile))

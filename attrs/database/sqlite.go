@@ -1,5 +1,4 @@
-// Package litefile names files of SQLite for the driver, in one way for all who open one.
-package litefile
+package database
 
 import (
 	"net/url"
@@ -8,10 +7,10 @@ import (
 	"time"
 )
 
-// URI writes the data source of the file at path for modernc.org/sqlite: mode is ro, rw or rwc, busy how long to wait for a
+// SQLite writes the data source of the file at path for modernc.org/sqlite: mode is ro, rw or rwc, busy how long to wait for a
 // lock of another process, pragmas what further holds for every connection. The path is escaped by net/url, so that no
 // character of it is taken for a parameter (H6).
-func URI(path, mode string, busy time.Duration, pragmas ...string) (string, error) {
+func SQLite(path, mode string, busy time.Duration, pragmas ...string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-package litefile
+package database
 
 import (
 	"database/sql"
@@ -10,11 +10,11 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// TestURI: a path with every character that means something in a URI names its own file and sets nothing (H6). Taken for
+// TestSQLite: a path with every character that means something in a URI names its own file and sets nothing (H6). Taken for
 // parameters, it would open another file, or open this one for writing.
-func TestURI(t *testing.T) {
+func TestSQLite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?mode=rwc&_pragma=query_only(0)#c%2e'\"é.db")
-	made, err := URI(path, "rwc", time.Second)
+	made, err := SQLite(path, "rwc", time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestURI(t *testing.T) {
 		t.Error(err)
 	}
 	for _, pragmas := range [][]string{{}, {"query_only(1)"}} {
-		read, err := URI(path, "ro", time.Second, pragmas...)
+		read, err := SQLite(path, "ro", time.Second, pragmas...)
 		if err != nil {
 			t.Fatal(err)
 		}
