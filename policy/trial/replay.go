@@ -1,0 +1,252 @@
+package trial
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"sceau/attrs"
+	"sceau/audit"
+	"sceau/policy"
+)
+
+// A Candidate is policies to try.
+type Candidate struct {
+	Open  Opener
+	Words Words
+}
+
+// ReplayConfig says what is compared.
+type ReplayConfig struct {
+	Before, After Candidate
+	Catalogue     *attrs.Catalogue
+	// Pseudonym gives that of an identifier under the key of the trail; nil: without the key, whoever policies mention may have been anybody.
+	Pseudonym func(audit.Identifier) audit.Pseudonym
+}
+
+// A Change is decisions that are alike and end otherwise under the policies after.
+type Change struct {
+	Count int
+	IDs   []string // of some, the first
+	// Surely: in every way in which they can have come about; otherwise in some.
+	Surely bool
+	What   string   // that was asked, in a line
+	Lines  []string // what changes
+	// Assuming are the facts in the first way in which it changes.
+	Assuming []string
+}
+
+// A Report is what Replay found.
+type Report struct {
+	Decisions int // by policy
+	Same      int
+	Changes   []Change
+	// Unrepeatable counts decisions that cannot be repeated under the policies before, by why.
+	Unrepeatable map[string]int
+}
+
+const (
+	notRepeated = "they do not end so under the policies before: those have changed since, or the record lacks what a client sent along"
+	tooMany     = "there are too many ways in which they can have come about"
+)
+
+// maxIDs bounds Change.IDs.
+const maxIDs = 3
+
+// Replay tries every decision of a trail. The error is of the trail, of opening policies, or the end of ctx.
+func Replay(ctx context.Context, trail iter.Seq2[*audit.Entry, error], c ReplayConfig) (*Report, error) {
+	p, err := newReplay(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	for e, err := range trail {
+		if err != nil {
+			return nil, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		p.add(e)
+	}
+	return p.report(), ctx.Err()
+}
+
+type replay struct {
+	trial
+	catalogue     *attrs.Catalogue
+	before, after *opened
+	classes       map[string]*class
+	order         []*class
+	decisions     int
+	reasons       map[string]int
+}
+
+// class is decisions that are alike.
+type class struct {
+	*recorded
+	ids   []string
+	count int
+}
+
+func newReplay(ctx context.Context, c ReplayConfig) (*replay, error) {
+	p := &replay{
+		trial:     trial{ctx: ctx, words: c.Before.Words.with(c.After.Words), pseudonym: c.Pseudonym, types: identifierTypes(c.Catalogue)},
+		catalogue: c.Catalogue, classes: map[string]*class{}, reasons: map[string]int{},
+	}
+	var err error
+	if p.before, err = c.Before.open(); err != nil {
+		return nil, err
+	}
+	if p.after, err = c.After.open(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// identifierTypes gives the types of identifiers that certificates hold and by which sources know somebody.
+func identifierTypes(catalogue *attrs.Catalogue) (types []string) {
+	for d := range catalogue.All() {
+		types = append(types, d.CertificateTypes...)
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
+
+// add files a record under those that are like it.
+func (p *replay) add(e *audit.Entry) {
+	if e.Kind != "event" {
+		return
+	}
+	r, reason := read(e, p.catalogue)
+	switch reason {
+	case "":
+	case undecided:
+		return
+	default:
+		p.decisions++
+		p.reasons[reason]++
+		return
+	}
+	p.decisions++
+	// Strangers are alike, whoever they are; one that appears twice in a record is one.
+	var strangers []string
+	key := r.key(p.words.clock, func(of audit.IdentifierEntry) string {
+		if of.Pseudonym == "" {
+			return of.Type
+		}
+		if may := p.identifiers(of, p.joined(r, of)); len(may) == 1 && !strings.Contains(may[0], "?") {
+			return of.Type + "=" + may[0]
+		}
+		at := slices.Index(strangers, of.Pseudonym)
+		if at < 0 {
+			at, strangers = len(strangers), append(strangers, of.Pseudonym)
+		}
+		return fmt.Sprintf("%s?%d", of.Type, at)
+	})
+	one := p.classes[key]
+	if one == nil {
+		one = &class{recorded: r}
+		p.classes[key], p.order = one, append(p.order, one)
+	}
+	if one.count++; len(one.ids) < maxIDs {
+		one.ids = append(one.ids, e.ID)
+	}
+}
+
+// joined says whether a pseudonym is of TYPE=value: that of whoever a question is about.
+func (p *replay) joined(r *recorded, of audit.IdentifierEntry) bool {
+	return r.entry.Service == faceDecisions && isParty(of.Type)
+}
+
+func (p *replay) report() *Report {
+	report := &Report{Decisions: p.decisions, Unrepeatable: p.reasons}
+	for _, one := range p.order {
+		change, reason := p.compare(one)
+		switch {
+		case reason != "":
+			report.Unrepeatable[reason] += one.count
+		case change == nil:
+			report.Same += one.count
+		default:
+			report.Changes = append(report.Changes, *change)
+		}
+	}
+	slices.SortStableFunc(report.Changes, func(a, b Change) int { return cmp.Compare(b.Count, a.Count) })
+	return report
+}
+
+// A found is a way that fits, and what would come of it.
+type found struct {
+	lines []string
+	exact bool
+	way   way
+}
+
+// compare tries decisions that are alike. No change and no reason: they end the same.
+func (p *replay) compare(c *class) (*Change, string) {
+	p.left = maxWays
+	var ways []found
+	p.eachNaming(c.recorded, func(names map[string]string) {
+		known := map[about]Fact{}
+		p.eachWay(known, p.before.facts, func() *outcome { return c.decide(p.ctx, p.before.pdp, names) }, func(before *outcome) {
+			fits, exact := before.fits(c.recorded)
+			if !fits {
+				return
+			}
+			p.eachWay(known, p.after.facts, func() *outcome { return c.decide(p.ctx, p.after.pdp, names) }, func(after *outcome) {
+				ways = append(ways, found{before.differs(after, c.recorded), exact, way{maps.Clone(names), maps.Clone(known)}})
+			})
+		})
+	})
+	if p.left <= 0 {
+		return nil, tooMany
+	}
+	// Where the very policies that the record names decide in some of them, those are the ways.
+	if slices.ContainsFunc(ways, func(f found) bool { return f.exact }) {
+		ways = slices.DeleteFunc(ways, func(f found) bool { return !f.exact })
+	}
+	if len(ways) == 0 {
+		return nil, notRepeated
+	}
+	first := slices.IndexFunc(ways, func(f found) bool { return len(f.lines) > 0 })
+	if first < 0 {
+		return nil, ""
+	}
+	surely := !slices.ContainsFunc(ways, func(f found) bool { return len(f.lines) == 0 })
+	return &Change{Count: c.count, IDs: c.ids, Surely: surely, What: c.what(), Lines: ways[first].lines, Assuming: ways[first].way.text()}, ""
+}
+
+// text says what is assumed, a line each, without anybody's identifier.
+func (w *way) text() (lines []string) {
+	for name, fact := range w.facts {
+		lines = append(lines, name.definition.Name+": "+fact.text())
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// what says what was asked.
+func (r *recorded) what() string {
+	e := r.entry
+	if r.attributes == nil {
+		return fmt.Sprintf("%s asked: may a %s %s %s %s?", cmp.Or(e.Client, "somebody"), e.Subject.Type, e.Action, e.Resource.Type, e.Resource.Name)
+	}
+	return fmt.Sprintf("%s asked for %d attributes, %s %s with %s %s", e.Mode, len(r.attributes), e.Identity.Kind, e.Identity.Type, e.Holder.Kind, e.Holder.Type)
+}
+
+// opened is policies with the facts that they ask for.
+type opened struct {
+	pdp   policy.PDP
+	facts *Facts
+}
+
+func (c *Candidate) open() (*opened, error) {
+	o := &opened{facts: &Facts{}}
+	var err error
+	o.pdp, err = c.Open(o.facts)
+	return o, err
+}
