@@ -18,7 +18,7 @@ type Event struct {
 	Time time.Time
 	// Duration is what it took up to Record; kept in microseconds.
 	Duration time.Duration
-	// Service is the face that was asked, from a fixed set: "saml11". Required.
+	// Service is the face that was asked, from a fixed set: "saml11", "authzen"; "policy" where policies were put in force. Required.
 	Service string
 	// Operation is what was asked of it: "attribute-query".
 	Operation string

@@ -24,6 +24,7 @@ import (
 	"sceau/certs"
 	"sceau/policy"
 	"sceau/policy/authzen"
+	"sceau/policy/store"
 	"sceau/soap"
 	"sceau/sts"
 )
@@ -51,6 +52,12 @@ type system struct {
 	routed func(*attrs.Definition) bool // whether sources, as configured, have the attribute; nil: as the resolver says
 
 	rules policy.PDP
+
+	set         *policySet         // where rules come from
+	definitions []definitionConfig // all of them, also those of set
+	policyStore *store.Store       // nil: the policies are in no store
+	policyPoll  time.Duration
+	policies    policyWatch
 
 	decisionTLS     *tlsSettings // of decisions, as configured
 	decisionClients []authzen.Client
@@ -112,6 +119,7 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 		}
 	}
 	s.signer = s.loadSigner(p)
+	s.set = s.openPolicySet(p)
 	s.loadCatalogue(p)
 	s.durability = s.readDurability(p)
 	s.checkNumbers(p)
@@ -141,6 +149,9 @@ func (s *system) close() {
 		s.verifier.Close()
 	}
 	s.closeKeys()
+	if s.policyStore != nil {
+		s.policyStore.Close() // which was only read
+	}
 	if s.journal != nil {
 		s.overload.close()
 		if err := s.journal.Close(); err != nil {
@@ -317,7 +328,7 @@ func (s *system) assemble(p *problems) {
 	for _, soa := range soap.SOACodes() {
 		codes = append(codes, soa.Code)
 	}
-	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen"}, Codes: codes})
+	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen", servicePolicy}, Codes: codes})
 	if err != nil {
 		p.add(0, "metrics: %v", err)
 		return
@@ -348,6 +359,7 @@ func (s *system) assemble(p *problems) {
 	}
 	s.publish(s.now())
 	s.openDecisions(p)
+	s.recordPolicies(s.set, nil)
 }
 
 // restoreReplay fills the replay state with the messages that the audit trail says were

@@ -21,5 +21,6 @@ func (s *system) collectors() {
 	s.metrics.MustRegister(ocspCollector{s})
 	s.metrics.MustRegister(keyCollector{s})
 	s.metrics.MustRegister(sourceCollector{s})
+	s.metrics.MustRegister(policyCollector{s})
 	s.metrics.MustRegister(s.handshake.refused)
 }

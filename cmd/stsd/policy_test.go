@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"sceau/attrs"
 	"sceau/audit"
+	"sceau/policy"
 	"sceau/sts"
 	"sceau/wsc"
 )
@@ -162,26 +162,54 @@ func TestCedarSourceDown(t *testing.T) {
 	}
 }
 
+// readPolicies reads what of a configuration speaks of policies, without sources.
+func readPolicies(c *fileConfig, p *problems) policy.PDP {
+	s := &system{config: c, now: time.Now}
+	s.set = s.openPolicySet(p)
+	s.loadCatalogue(p)
+	return s.loadRules(p)
+}
+
 func TestPolicyKeys(t *testing.T) {
 	dir := t.TempDir()
 	writeFiles(t, dir, "policy.yaml", "version: 1\n")
 	writeFiles(t, filepath.Join(dir, "policies"), "a.cedar", "permit (")
+	writeFiles(t, filepath.Join(dir, "failing"), "rules.yaml", "version: 1\n")
+	writeFiles(t, filepath.Join(dir, "failing", "tests"), "a.yaml",
+		"tests:\n  - name: x\n    identity: {kind: eid, id: SSIN=1}\n    attributes: [urn:be:fgov:person:ssin]\n    expect: permit\n")
+	writeFiles(t, filepath.Join(dir, "defining"), "rules.yaml", "version: 1\n", "definitions.yaml", "- {nam: x}\n")
+	writeFiles(t, filepath.Join(dir, "again"), "rules.yaml", "version: 1\n", "definitions.yaml", "- {name: \"urn:be:fgov:person:ssin:doctor:boolean\", kind: boolean, keyed-by: [\"urn:be:fgov:person:ssin\"]}\n")
 	for text, want := range map[string]string{
-		"issuer: x":                                       "policy: no rule file",
-		"policy: [a]":                                     "stsd.yaml:1: policy is a rule file, or engine and directory",
-		"policy: {engin: cedar}":                          `stsd.yaml:1: unknown key "engin"`,
-		"policy: {engine: [cedar]}":                       "policy: engine is a text",
-		"policy: {engine: prolog}":                        "stsd.yaml:1: policy: engine is rules or cedar",
-		"policy: {engine: cedar}":                         "policy: no directory",
-		"policy: {engine: cedar, file: x}":                "file is for engine rules",
-		"policy: {engine: rules}":                         "policy: no rule file",
-		"policy: {directory: x}":                          "directory is for engine cedar",
-		"policy: nowhere.yaml":                            "nowhere.yaml",
-		"policy:\n  engine: cedar\n  directory: policies": "a.cedar:1: no Cedar: ",
+		"issuer: x":                 "policy: no rule file",
+		"policy: [a]":               "stsd.yaml:1: policy is a rule file, or engine and directory",
+		"policy: {engin: cedar}":    `stsd.yaml:1: unknown key "engin"`,
+		"policy: {engine: [cedar]}": "policy: engine is a text",
+		"policy: {engine: prolog}":  "stsd.yaml:1: policy: engine is rules or cedar",
+		"policy: {engine: cedar}":   "policy: no directory or store",
+		"policy: {engine: cedar, directory: a, store: {}}":                                             "one of file, directory and store",
+		"policy: {engine: cedar, directory: policy.yaml}":                                              "is no directory",
+		"policy: {directory: policies}":                                                                "beside a rule file stand definitions.yaml",
+		"policy: {directory: failing}":                                                                 `tests/a.yaml:2: test "x": urn:be:fgov:person:ssin: deny, want permit`,
+		"policy: {directory: defining}":                                                                `definitions.yaml:1: unknown key "nam"`,
+		"policy: {directory: again}":                                                                   `definitions.yaml:1: `,
+		"policy: {store: [a]}":                                                                         "policy: store: want keys and values",
+		"policy: {store: {fil: a}}":                                                                    `unknown key "fil"`,
+		"policy: {store: {file: a, approvals: 0}}":                                                     "approvals: at least one",
+		"policy: {store: {file: a}}":                                                                   "at least two administrators",
+		"policy: {store: {file: a, password-file: b}}":                                                 "a file has no password",
+		"policy: {store: {dsn: 'host=a password=b'}}":                                                  "a password belongs into password-file",
+		"policy: {store: {file: a, administrators: [{name: jan}]}}":                                    "has name and certificate",
+		"policy: {store: {file: a, administrators: [{name: jan, certificate: nowhere.pem}]}}":          "nowhere.pem",
+		"policy: {store: {file: a, administrators: [{name: jan, certificate: x, may: [everything]}]}}": "a right is one of",
+		"policy: {engine: cedar, file: x}":                                                             "file is for engine rules",
+		"policy: {engine: rules}":                                                                      "policy: no rule file",
+		"policy: {directory: x}":                                                                       "no such file",
+		"policy: nowhere.yaml":                                                                         "nowhere.yaml",
+		"policy:\n  engine: cedar\n  directory: policies":                                              "a.cedar:1: no Cedar: ",
 	} {
 		p := &problems{file: "stsd.yaml"}
 		if c := parseConfig([]byte(text+"\n"), dir, p); c != nil && len(p.list) == 0 {
-			(&system{config: c, catalogue: attrs.EHealth()}).loadRules(p)
+			readPolicies(c, p)
 		}
 		if err := p.err(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
@@ -189,7 +217,7 @@ func TestPolicyKeys(t *testing.T) {
 	}
 	for _, text := range []string{"policy: policy.yaml", "policy: {file: policy.yaml}", "policy: {engine: rules, file: policy.yaml}"} {
 		p := &problems{file: "stsd.yaml"}
-		if rules := (&system{config: parseConfig([]byte(text), dir, p), catalogue: attrs.EHealth()}).loadRules(p); rules == nil || p.err() != nil {
+		if rules := readPolicies(parseConfig([]byte(text), dir, p), p); rules == nil || p.err() != nil {
 			t.Errorf("%s: %v", text, p.err())
 		}
 	}

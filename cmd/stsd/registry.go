@@ -63,9 +63,15 @@ func (f *registryFlags) catalogue() (*attrs.Catalogue, error) {
 		return attrs.EHealth(), nil
 	}
 	p := &problems{file: f.config}
-	s := &system{config: readConfig(f.config, p)}
+	s := &system{config: readConfig(f.config, p), now: f.now}
 	if err := p.err(); err != nil {
 		return nil, err
+	}
+	if s.config.Policy.Line > 0 { // it may bring definitions along
+		s.set = s.openPolicySet(p)
+	}
+	if s.policyStore != nil {
+		defer s.policyStore.Close()
 	}
 	s.loadCatalogue(p)
 	return s.catalogue, p.err()

@@ -21,7 +21,20 @@ func (s *system) reload(path string) (err error) {
 		return p.err()
 	}
 	next := &system{config: c, now: s.now, log: s.log, verifier: s.verifier, resolver: s.resolver, journal: s.journal, replay: s.replay,
-		keys: s.keys, catalogue: s.catalogue, inputs: s.inputs}
+		keys: s.keys, inputs: s.inputs}
+	next.set = next.openPolicySet(p)
+	defer func() {
+		if next.policyStore != nil && next.policyStore != s.policyStore {
+			next.policyStore.Close()
+		}
+	}()
+	if next.set != nil {
+		if err := follows(next.set, s.set); err != nil {
+			p.add(next.set.line, "%v", err)
+		}
+	}
+	next.loadCatalogue(p) // for its problems: what is open goes on with the one that it has
+	next.catalogue = s.catalogue
 	trust := next.trust(p)
 	next.signer = next.loadSigner(p)
 	defer func() {
@@ -79,6 +92,9 @@ func (s *system) reload(path string) (err error) {
 		s.decisions.withdrawn.Store(!c.Decisions.configured())
 	}
 	keys := needRestart(s.config, c)
+	if !sameDefinitions(s.definitions, next.definitions) {
+		keys = append(keys, "definitions")
+	}
 	if sources == nil && !(s.config.Sources.IsZero() && c.Sources.IsZero()) {
 		keys = append(keys, "sources")
 	}
@@ -87,6 +103,7 @@ func (s *system) reload(path string) (err error) {
 	}
 	s.mu.Lock()
 	s.config, s.rules = c, next.rules
+	s.takePolicyStore(next)
 	s.rollover = rollover{warned: s.rollover.warned}
 	if sources != nil {
 		s.entries = next.entries
@@ -94,6 +111,7 @@ func (s *system) reload(path string) (err error) {
 	s.mu.Unlock()
 	s.takeSigner(next)
 	s.logSigner()
+	s.recordPolicies(next.set, nil)
 	return nil
 }
 
@@ -148,7 +166,6 @@ func needRestart(old, new *fileConfig) (keys []string) {
 		{"registry", old.Registry.File.V == new.Registry.File.V && old.Registry.Budget.V == new.Registry.Budget.V &&
 			old.Registry.CacheEntries.V == new.Registry.CacheEntries.V && old.Registry.CacheTTL.V == new.Registry.CacheTTL.V},
 		{"resolver.cache-entries", old.readResolver(&problems{}).CacheEntries.V == new.readResolver(&problems{}).CacheEntries.V},
-		{"definitions", slices.EqualFunc(old.Definitions, new.Definitions, sameDefinition)},
 		{"audit", old.Audit.Dir.V == new.Audit.Dir.V && old.Audit.Durability.V == new.Audit.Durability.V},
 		{"messages.max-bytes", old.Messages.MaxBytes.V == new.Messages.MaxBytes.V},
 		{"messages.replay-capacity", old.Messages.ReplayCapacity.V == new.Messages.ReplayCapacity.V},
@@ -176,6 +193,9 @@ func (s *system) ready(ctx context.Context) (notes []error, failure error) {
 		}
 	}
 	wrong, notes := s.sourcesHealth(ctx)
+	if err := s.policies.get(); err != nil {
+		notes = append(notes, fmt.Errorf("policies stay as they were: %w", err))
+	}
 	errs = append(errs, wrong...)
 	s.mu.RLock()
 	defer s.mu.RUnlock()

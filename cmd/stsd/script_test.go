@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,9 @@ func TestScripts(t *testing.T) {
 			"cut":      cutLastLine,
 			"status":   checkStatus,
 			"address":  setAddress,
+			"content":  setContent,
+			"match":    setMatch,
+			"until":    waitUntil,
 		},
 	})
 }
@@ -118,6 +122,42 @@ func setAddress(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(listener.Close())
 	ts.Setenv(args[0], listener.Addr().String())
+}
+
+// setContent is the script command "content NAME": NAME is the digest on the line "content …" of stdout.
+func setContent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: content NAME")
+	}
+	setMatch(ts, false, []string{args[0], `(?m)^content ([0-9a-f]{64})$`})
+}
+
+// setMatch is the script command "match NAME PATTERN": NAME is what the first group matches in stdout.
+func setMatch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: match NAME PATTERN")
+	}
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) < 2 {
+		ts.Fatalf("stdout does not hold %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+// waitUntil is the script command "until TEXT PROGRAM ARGUMENT...": it runs a program until what it writes holds the text.
+func waitUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until TEXT PROGRAM ARGUMENT...")
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s never wrote %s: %v", args[1], args[0], err)
+		}
+	}
 }
 
 // cutLastLine is the script command "cut FILE".

@@ -257,9 +257,10 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	}
 	s.logSigner()
 	watching, stopWatching := context.WithCancel(ctx)
-	var keys sync.WaitGroup
-	keys.Go(func() { s.watchKeys(watching) })
-	defer keys.Wait()
+	var watchers sync.WaitGroup
+	watchers.Go(func() { s.watchKeys(watching) })
+	watchers.Go(func() { s.watchPolicies(watching) })
+	defer watchers.Wait()
 	defer stopWatching()
 	s.log.Info("listening", "addresses", addresses)
 	if started != nil {

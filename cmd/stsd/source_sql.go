@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +46,7 @@ type sqlQueryKeys struct {
 func readSQLSource(s *system, id string, keys *yaml.Node, p *problems) source {
 	before := len(p.list)
 	var k sqlKeys
-	decodeSQLKeys(keys, &k, p, "id", "kind", "attributes", "driver", "dsn", "dsn-file", "password-file", "unverified-server", "channel",
+	decodeKeys(keys, "source "+id, &k, p, "id", "kind", "attributes", "driver", "dsn", "dsn-file", "password-file", "unverified-server", "channel",
 		"heartbeat", "connect-timeout", "connection-lifetime", "connection-idle", "file", "poll-interval", "max-connections", "max-rows",
 		"timeout", "ttl", "queries")
 	if len(p.list) > before {
@@ -58,7 +57,7 @@ func readSQLSource(s *system, id string, keys *yaml.Node, p *problems) source {
 		TTL: time.Duration(k.TTL.V), Timeout: time.Duration(k.Timeout.V), MaxRows: k.MaxRows.V, MaxConns: k.MaxConnections.V,
 		File: s.config.path(k.File), PollInterval: time.Duration(k.PollInterval.V),
 		Postgres: sqlsource.Postgres{
-			DSN: s.readDSN(&k, p), PasswordFile: s.config.path(k.PasswordFile), UnverifiedServer: k.UnverifiedServer.V,
+			DSN: s.readDSN(k.DSN, k.DSNFile, p), PasswordFile: s.config.path(k.PasswordFile), UnverifiedServer: k.UnverifiedServer.V,
 			Channel: k.Channel.V, Heartbeat: time.Duration(k.Heartbeat.V), ConnectTimeout: time.Duration(k.ConnectTimeout.V),
 			ConnLifetime: time.Duration(k.ConnectionLifetime.V), ConnIdle: time.Duration(k.ConnectionIdle.V),
 		},
@@ -99,53 +98,28 @@ func readSQLSource(s *system, id string, keys *yaml.Node, p *problems) source {
 	return made
 }
 
-// decodeSQLKeys decodes a node. Unknown keys are found by hand: a node's own decoder
-// lets them pass.
-func decodeSQLKeys(n *yaml.Node, into any, p *problems, known ...string) {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	if n.Kind != yaml.MappingNode {
-		p.add(n.Line, "want keys and values")
-		return
-	}
-	for i := 0; i < len(n.Content); i += 2 {
-		if key := n.Content[i]; !slices.Contains(known, key.Value) {
-			p.add(key.Line, "unknown key %q", key.Value)
-		}
-	}
-	err := n.Decode(into)
-	var wrong *yaml.TypeError
-	switch {
-	case errors.As(err, &wrong):
-		p.addTypes(wrong)
-	case err != nil:
-		p.add(n.Line, "%v", err)
-	}
-}
-
 // readDSN gives the connection string of dsn or dsn-file. One that stands in the
 // configuration must hold no password.
-func (s *system) readDSN(k *sqlKeys, p *problems) string {
+func (s *system) readDSN(dsn, file value[string], p *problems) string {
 	switch {
-	case k.DSN.Line > 0 && k.DSNFile.Line > 0:
-		p.add(k.DSNFile.Line, "dsn-file: there is a dsn already")
-	case k.DSN.Line > 0 && database.HoldsPassword(k.DSN.V):
-		p.add(k.DSN.Line, "dsn: a password belongs into password-file, or the whole into dsn-file")
-	case k.DSNFile.Line > 0:
-		text, err := os.ReadFile(s.config.path(k.DSNFile))
+	case dsn.Line > 0 && file.Line > 0:
+		p.add(file.Line, "dsn-file: there is a dsn already")
+	case dsn.Line > 0 && database.HoldsPassword(dsn.V):
+		p.add(dsn.Line, "dsn: a password belongs into password-file, or the whole into dsn-file")
+	case file.Line > 0:
+		text, err := os.ReadFile(s.config.path(file))
 		if err != nil {
-			p.add(k.DSNFile.Line, "dsn-file: %v", err)
+			p.add(file.Line, "dsn-file: %v", err)
 		}
 		return strings.TrimSpace(string(text))
 	}
-	return k.DSN.V
+	return dsn.V
 }
 
 // readSQLQuery reads one query.
 func readSQLQuery(n *yaml.Node, p *problems) (q sqlsource.Query) {
 	var k sqlQueryKeys
-	decodeSQLKeys(n, &k, p, "subject", "attributes", "query")
+	decodeKeys(n, "query", &k, p, "subject", "attributes", "query")
 	q.Subject, q.Text, q.Attributes = attrs.SubjectType(k.Subject.V), k.Query.V, map[string]string{}
 	add := func(inDatabase, name *yaml.Node) {
 		switch {

@@ -67,7 +67,7 @@ func TestSQLSourceKeys(t *testing.T) {
 		{"postgres, from a file, that is not there now", "dsn-file: secret.dsn\n" + remote + queries + "$1", nil},
 		{"postgres, with all keys", "dsn: postgres://stsd@db.example/hr?sslmode=verify-full\npassword-file: hr.password\nchannel: hr\nheartbeat: 1s\nconnection-lifetime: 1m\nconnection-idle: 1m\nunverified-server: false\n" + remote + queries + "$1", nil},
 		{"nothing", "id: hr\nkind: sql", []string{"x.yaml:1: source hr: driver \"\": want postgres or sqlite"}},
-		{"a list", "[sqlite]", []string{"x.yaml:1: want keys and values"}},
+		{"a list", "[sqlite]", []string{"x.yaml:1: source hr: want keys and values"}},
 		{"an unknown key", lite + "pool: 3\n" + queries + "?1", []string{"x.yaml:6: unknown key \"pool\""}},
 		{"an unknown key of a query", lite + queries + "?1\n    name: x", []string{"x.yaml:10: unknown key \"name\""}},
 		{"a duration that is none", lite + "timeout: soon\n" + queries + "?1", []string{"x.yaml:6: \"soon\" is no duration"}},

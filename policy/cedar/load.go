@@ -117,6 +117,7 @@ func (l *loader) list() ([]string, error) {
 			switch {
 			case name == profilesFile:
 				names = append(names, name)
+			case name == DefinitionsFile: // whoever makes the catalogue reads it
 			case e.IsDir() || strings.HasPrefix(name, "."):
 			default:
 				l.wrong(name, 0, "not a file of policies: *.cedar, *.cedarschema, *.json, %s; notes are *.md or *.txt", profilesFile)
@@ -182,6 +183,9 @@ func (l *loader) readSchema(names []string) {
 
 const profilesFile = "profiles.yaml"
 
+// DefinitionsFile may lie beside policies: attributes that they bring along. Load is given the catalogue that has them.
+const DefinitionsFile = "definitions.yaml"
+
 // readProfiles reads the sets of attributes, as a rule file has them, and makes the entities of both.
 func (l *loader) readProfiles(names []string) {
 	p := l.policies
@@ -224,11 +228,15 @@ func (l *loader) readProfiles(names []string) {
 
 // AttributeUID gives the entity of an attribute: Attribute::"certified:NAME" or Attribute::"identification:NAME".
 func AttributeUID(d *attrs.Definition) engine.EntityUID {
-	word := "identification:"
-	if d.Certified() {
-		word = "certified:"
+	return engine.NewEntityUID(Attribute, engine.String(AttributeID(d.Designator)))
+}
+
+// AttributeID gives the id of that entity.
+func AttributeID(d attrs.Designator) string {
+	if d.Namespace == attrs.NamespaceCertified {
+		return "certified:" + d.Name
 	}
-	return engine.NewEntityUID(Attribute, engine.String(word+d.Name))
+	return "identification:" + d.Name
 }
 
 // readPolicies reads every *.cedar file, in the order of names.

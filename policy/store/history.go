@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -115,6 +116,15 @@ func (h *History) Head() (int64, Digest) {
 	}
 	last := &h.events[len(h.events)-1]
 	return last.Number, last.Hash(h.store)
+}
+
+// Mark tells the last event from every other; see Store.Head.
+func (h *History) Mark() string {
+	if len(h.events) == 0 {
+		return ""
+	}
+	last := &h.events[len(h.events)-1]
+	return mark(last.Number, base64.StdEncoding.EncodeToString(last.Signature))
 }
 
 // Extends says whether h is what older was, and what came since: nothing was taken away and nothing was rewritten.

@@ -90,16 +90,24 @@ func Open(c Config) (*Store, error) {
 // Close gives the connections back.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Head gives the number of the last event, 0 where there is none, without verifying anything: whether to look again.
-func (s *Store) Head(ctx context.Context) (int64, error) {
+// Head gives what tells the last event from every other, without verifying anything: whether to look again. It is History.Mark of the
+// history as it stands; empty where there is no event.
+func (s *Store) Head(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	var number int64
-	if err := s.db.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) FROM policy_event`).Scan(&number); err != nil {
-		return 0, unavailable(err)
+	var signature string
+	err := s.db.QueryRowContext(ctx, `SELECT number, signature FROM policy_event ORDER BY number DESC LIMIT 1`).Scan(&number, &signature)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", nil
+	case err != nil:
+		return "", unavailable(err)
 	}
-	return number, nil
+	return mark(number, signature), nil
 }
+
+func mark(number int64, signature string) string { return fmt.Sprintf("%d %s", number, signature) }
 
 // History reads all events and verifies them. The error has Reason Broken where they do not hold together.
 func (s *Store) History(ctx context.Context) (*History, error) {

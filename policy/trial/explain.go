@@ -43,12 +43,12 @@ const maxTried = 4000
 const maxLike = 32
 
 // Explain explains a record of a refusal. The error is that of opening the policies.
-func Explain(ctx context.Context, e *audit.Entry, c Candidate, catalogue *attrs.Catalogue, pseudonym func(audit.Identifier) audit.Pseudonym) (*Explanation, error) {
-	p, err := newReplay(ctx, ReplayConfig{Before: c, After: c, Catalogue: catalogue, Pseudonym: pseudonym})
+func Explain(ctx context.Context, e *audit.Entry, c Candidate, pseudonym func(audit.Identifier) audit.Pseudonym) (*Explanation, error) {
+	p, err := newReplay(ctx, ReplayConfig{Before: c, After: c, Pseudonym: pseudonym})
 	if err != nil {
 		return nil, err
 	}
-	r, reason := read(e, catalogue)
+	r, reason := read(e)
 	if reason != "" {
 		return &Explanation{Reason: reason}, nil
 	}
@@ -64,15 +64,15 @@ func Explain(ctx context.Context, e *audit.Entry, c Candidate, catalogue *attrs.
 		d := Denial{What: e.Action, By: strings.Fields(r.rules[i])}
 		action, of, id := e.Action, e.Resource.Type, e.Resource.Name
 		if r.attributes != nil {
-			uid := cedar.AttributeUID(r.attributes[i])
-			d.What, action, of, id = string(uid.ID), cedar.ReleaseAttribute, cedar.Attribute, string(uid.ID)
+			d.What = cedar.AttributeID(r.attributes[i])
+			action, of, id = cedar.ReleaseAttribute, cedar.Attribute, d.What
 		}
 		switch pdp := p.before.pdp.(type) {
 		case *cedar.Policies:
 			d.Policies = pdp.Concerning(action, of, id)
 		case *policy.Rules:
 			for _, profile := range pdp.Profiles() {
-				if slices.Contains(profile.Attributes, r.attributes[i]) {
+				if slices.ContainsFunc(profile.Attributes, func(d *attrs.Definition) bool { return d.Designator == r.attributes[i] }) {
 					d.Profiles = append(d.Profiles, profile)
 				}
 			}
@@ -105,7 +105,7 @@ func (p *replay) like(r *recorded) []*circumstances {
 	p.eachNaming(r, func(names map[string]string) {
 		known := map[about]Fact{}
 		var one *circumstances
-		p.eachWay(known, p.before.facts, func() *outcome { return r.decide(p.ctx, p.before.pdp, names) }, func(o *outcome) {
+		p.eachWay(known, p.before.facts, func() *outcome { return r.decide(p.ctx, p.before, names) }, func(o *outcome) {
 			fits, very := o.fits(r)
 			if !fits || one != nil && !very {
 				return
@@ -129,10 +129,10 @@ func (p *replay) like(r *recorded) []*circumstances {
 func (p *replay) permits(c *circumstances, i int) bool {
 	for {
 		p.before.facts.set(c.facts)
-		o := c.decide(p.ctx, p.before.pdp, c.names)
+		o := c.decide(p.ctx, p.before, c.names)
 		if missing := p.before.facts.missing; len(missing) > 0 {
 			for _, name := range missing {
-				c.facts[name] = none(name.definition)
+				c.facts[name.about] = none(name.definition)
 			}
 			continue
 		}
@@ -207,11 +207,15 @@ func (p *replay) neighbours(c *circumstances) (all []*circumstances) {
 		}
 	}
 	for name, fact := range c.facts {
-		for _, value := range p.values(name.definition) {
+		d, ok := p.before.catalogue.Find(attrs.Designator{Name: name.attribute, Namespace: attrs.NamespaceCertified})
+		if !ok {
+			continue
+		}
+		for _, value := range p.values(d) {
 			if value.State == fact.State && slices.Equal(value.Values, fact.Values) || value.State != attrs.Affirmed && fact.State != attrs.Affirmed {
 				continue
 			}
-			add(fmt.Sprintf("%s were %s", name.definition.Name, value.text()), func(o *circumstances, _ *audit.Entry) { o.facts[name] = value })
+			add(fmt.Sprintf("%s were %s", name.attribute, value.text()), func(o *circumstances, _ *audit.Entry) { o.facts[name] = value })
 		}
 	}
 	slices.SortFunc(all, func(a, b *circumstances) int {

@@ -15,16 +15,19 @@ type Fact struct {
 	Until  time.Time // zero: it does not end
 }
 
-// about names a fact: whose, and which. The identifier is without its type.
-type about struct {
-	identifier string
-	definition *attrs.Definition
-}
+// about names a fact: whose, and which certified attribute. The identifier is without its type. Catalogues differ, names do not.
+type about struct{ identifier, attribute string }
 
 // Facts answer in the place of authentic sources. A fact that they lack is an error, and is noted. They belong to one goroutine.
 type Facts struct {
 	known   map[about]Fact
-	missing []about
+	missing []lack
+}
+
+// A lack is a fact that was asked for and is not known.
+type lack struct {
+	about
+	definition *attrs.Definition
 }
 
 // set says what is known from now on, and nothing else is.
@@ -39,11 +42,11 @@ func (f *Facts) Resolve(_ context.Context, q *attrs.Query, dst []attrs.Certified
 		if err != nil {
 			return dst[:before], err
 		}
-		name := about{subject.Value, d}
+		name := about{subject.Value, d.Name}
 		fact, ok := f.known[name]
 		if !ok {
-			if failure = (&attrs.Error{Reason: attrs.NoSource, Attribute: d.Name}); !slices.Contains(f.missing, name) {
-				f.missing = append(f.missing, name)
+			if failure = (&attrs.Error{Reason: attrs.NoSource, Attribute: d.Name}); !slices.Contains(f.missing, lack{name, d}) {
+				f.missing = append(f.missing, lack{name, d})
 			}
 			continue
 		}

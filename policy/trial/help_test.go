@@ -66,7 +66,7 @@ func candidate(t testing.TB, files fs.FS, open Opener) Candidate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Candidate{open, words}
+	return Candidate{open, words, attrs.EHealth()}
 }
 
 // policies gives the examples, changed, as a candidate.

@@ -38,13 +38,13 @@ func verdictOf(permit bool) verdict {
 type recorded struct {
 	entry *audit.Entry
 
-	attributes []*attrs.Definition // of a release
-	verdicts   []verdict           // of each; of a question one
-	rules      []string            // that decided; "": not told
+	attributes []attrs.Designator // of a release
+	verdicts   []verdict          // of each; of a question one
+	rules      []string           // that decided; "": not told
 }
 
 // read makes a decision of a record; reason says why it is none that can be tried.
-func read(e *audit.Entry, catalogue *attrs.Catalogue) (r *recorded, reason string) {
+func read(e *audit.Entry) (r *recorded, reason string) {
 	r = &recorded{entry: e}
 	if e.Service == faceDecisions {
 		return r, r.question()
@@ -57,10 +57,6 @@ func read(e *audit.Entry, catalogue *attrs.Catalogue) (r *recorded, reason strin
 	}
 	decided := false
 	for _, a := range e.Attributes {
-		d, ok := catalogue.Find(attrs.Designator{Name: a.Name, Namespace: a.Namespace})
-		if !ok {
-			return nil, "an attribute that the catalogue no longer has"
-		}
 		v := open
 		switch {
 		case a.Disposition == audit.Released.String(), a.Disposition == audit.Omitted.String() && a.State == audit.Unavailable.String():
@@ -71,7 +67,7 @@ func read(e *audit.Entry, catalogue *attrs.Catalogue) (r *recorded, reason strin
 			v = permitted
 		}
 		decided = decided || v != open
-		r.attributes, r.verdicts, r.rules = append(r.attributes, d), append(r.verdicts, v), append(r.rules, a.Rule)
+		r.attributes, r.verdicts, r.rules = append(r.attributes, attrs.Designator{Name: a.Name, Namespace: a.Namespace}), append(r.verdicts, v), append(r.rules, a.Rule)
 	}
 	if !decided {
 		return nil, undecided
@@ -164,7 +160,7 @@ func (o *outcome) differs(after *outcome, r *recorded) (lines []string) {
 		}
 		what := r.entry.Action
 		if r.attributes != nil {
-			what = cedar.AttributeUID(r.attributes[i]).ID.String()
+			what = cedar.AttributeID(r.attributes[i])
 		}
 		lines = append(lines, fmt.Sprintf("%s: %s%s → %s%s", what, word(v == permitted), because(o.rules[i]),
 			word(after.verdicts[i] == permitted), because(after.rules[i])))

@@ -16,14 +16,14 @@ import (
 
 // A Candidate is policies to try.
 type Candidate struct {
-	Open  Opener
-	Words Words
+	Open      Opener
+	Words     Words
+	Catalogue *attrs.Catalogue // that Open uses
 }
 
 // ReplayConfig says what is compared.
 type ReplayConfig struct {
 	Before, After Candidate
-	Catalogue     *attrs.Catalogue
 	// Pseudonym gives that of an identifier under the key of the trail; nil: without the key, whoever policies mention may have been anybody.
 	Pseudonym func(audit.Identifier) audit.Pseudonym
 }
@@ -77,7 +77,6 @@ func Replay(ctx context.Context, trail iter.Seq2[*audit.Entry, error], c ReplayC
 
 type replay struct {
 	trial
-	catalogue     *attrs.Catalogue
 	before, after *opened
 	classes       map[string]*class
 	order         []*class
@@ -94,8 +93,8 @@ type class struct {
 
 func newReplay(ctx context.Context, c ReplayConfig) (*replay, error) {
 	p := &replay{
-		trial:     trial{ctx: ctx, words: c.Before.Words.with(c.After.Words), pseudonym: c.Pseudonym, types: identifierTypes(c.Catalogue)},
-		catalogue: c.Catalogue, classes: map[string]*class{}, reasons: map[string]int{},
+		trial:   trial{ctx: ctx, words: c.Before.Words.with(c.After.Words), pseudonym: c.Pseudonym, types: identifierTypes(c.Before.Catalogue)},
+		classes: map[string]*class{}, reasons: map[string]int{},
 	}
 	var err error
 	if p.before, err = c.Before.open(); err != nil {
@@ -121,7 +120,7 @@ func (p *replay) add(e *audit.Entry) {
 	if e.Kind != "event" {
 		return
 	}
-	r, reason := read(e, p.catalogue)
+	r, reason := read(e)
 	switch reason {
 	case "":
 	case undecided:
@@ -192,12 +191,12 @@ func (p *replay) compare(c *class) (*Change, string) {
 	var ways []found
 	p.eachNaming(c.recorded, func(names map[string]string) {
 		known := map[about]Fact{}
-		p.eachWay(known, p.before.facts, func() *outcome { return c.decide(p.ctx, p.before.pdp, names) }, func(before *outcome) {
+		p.eachWay(known, p.before.facts, func() *outcome { return c.decide(p.ctx, p.before, names) }, func(before *outcome) {
 			fits, exact := before.fits(c.recorded)
 			if !fits {
 				return
 			}
-			p.eachWay(known, p.after.facts, func() *outcome { return c.decide(p.ctx, p.after.pdp, names) }, func(after *outcome) {
+			p.eachWay(known, p.after.facts, func() *outcome { return c.decide(p.ctx, p.after, names) }, func(after *outcome) {
 				ways = append(ways, found{before.differs(after, c.recorded), exact, way{maps.Clone(names), maps.Clone(known)}})
 			})
 		})
@@ -223,7 +222,7 @@ func (p *replay) compare(c *class) (*Change, string) {
 // text says what is assumed, a line each, without anybody's identifier.
 func (w *way) text() (lines []string) {
 	for name, fact := range w.facts {
-		lines = append(lines, name.definition.Name+": "+fact.text())
+		lines = append(lines, name.attribute+": "+fact.text())
 	}
 	slices.Sort(lines)
 	return slices.Compact(lines)
@@ -242,10 +241,12 @@ func (r *recorded) what() string {
 type opened struct {
 	pdp   policy.PDP
 	facts *Facts
+
+	catalogue *attrs.Catalogue
 }
 
 func (c *Candidate) open() (*opened, error) {
-	o := &opened{facts: &Facts{}}
+	o := &opened{facts: &Facts{}, catalogue: c.Catalogue}
 	var err error
 	o.pdp, err = c.Open(o.facts)
 	return o, err

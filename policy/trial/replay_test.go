@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"sceau/attrs"
 	"sceau/audit"
 	"sceau/policy"
 )
@@ -42,7 +41,7 @@ func recordedDay(t *testing.T) []*audit.Entry {
 func replayed(t *testing.T, before, after Candidate, entries []*audit.Entry) string {
 	t.Helper()
 	report, err := Replay(t.Context(), trail(entries...), ReplayConfig{
-		Before: before, After: after, Catalogue: attrs.EHealth(), Pseudonym: key(t).Pseudonym,
+		Before: before, After: after, Pseudonym: key(t).Pseudonym,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +125,7 @@ func TestNotRepeated(t *testing.T) {
 	long.MoreAttributes = 1
 	gone := release(t, "gone", "session", alice, software, asked{doctorBoolean, "released", "doctor-for-app2"})
 	gone.Attributes[0].Name = "urn:gone"
-	want := "4 decisions, 0 the same\n1 not: an attribute that th\n1 not: the record does not \n2 not: they do not end so u"
+	want := "4 decisions, 0 the same\n1 not: the record does not \n3 not: they do not end so u"
 	if got := replayed(t, policies(t, nil), policies(t, nil), append(entries, long, gone)); got != want {
 		t.Errorf("\n%s\nwant\n%s", got, want)
 	}
@@ -181,7 +180,7 @@ func TestReplayRules(t *testing.T) {
 func TestWithoutKey(t *testing.T) {
 	abac := string(must(t, "abac.cedar"))
 	report, err := Replay(t.Context(), trail(release(t, "app2", "session", alice, software, asked{doctorBoolean, "released", "doctor-for-app2"})), ReplayConfig{
-		Before: policies(t, nil), After: policies(t, map[string]string{"abac.cedar": strings.Replace(abac, "0809394427", "0417497106", 1)}), Catalogue: attrs.EHealth(),
+		Before: policies(t, nil), After: policies(t, map[string]string{"abac.cedar": strings.Replace(abac, "0809394427", "0417497106", 1)}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +194,7 @@ func TestWithoutKey(t *testing.T) {
 func TestTrailThatBreaks(t *testing.T) {
 	broken := errors.New("torn")
 	_, err := Replay(t.Context(), func(yield func(*audit.Entry, error) bool) { yield(nil, broken) }, ReplayConfig{
-		Before: policies(t, nil), After: policies(t, nil), Catalogue: attrs.EHealth(),
+		Before: policies(t, nil), After: policies(t, nil),
 	})
 	if !errors.Is(err, broken) {
 		t.Error(err)
@@ -222,7 +221,7 @@ func TestExplain(t *testing.T) {
 			[]string{"the signer's certificate were of kind eid"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			x, err := Explain(t.Context(), tt.entry, tt.under, attrs.EHealth(), key(t).Pseudonym)
+			x, err := Explain(t.Context(), tt.entry, tt.under, key(t).Pseudonym)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -252,7 +251,7 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
-	if x, err := Explain(t.Context(), recordedDay(t)[8], policies(t, nil), attrs.EHealth(), nil); err != nil || x.Reason != undecided {
+	if x, err := Explain(t.Context(), recordedDay(t)[8], policies(t, nil), nil); err != nil || x.Reason != undecided {
 		t.Errorf("%+v, %v", x, err)
 	}
 }

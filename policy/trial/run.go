@@ -39,7 +39,7 @@ func Run(ctx context.Context, tests []Test, open Opener) ([]Result, error) {
 			results[i].Failures = tests[i].ofRelease(ctx, pdp)
 		}
 		for _, name := range facts.missing {
-			results[i].Failures = append(results[i].Failures, "it does not say whether "+name.definition.Name+" holds, which a policy asks for")
+			results[i].Failures = append(results[i].Failures, "it does not say whether "+name.attribute+" holds, which a policy asks for")
 		}
 	}
 	return results, nil

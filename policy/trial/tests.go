@@ -460,6 +460,6 @@ func (l *loader) facts(forms map[string]factForm, identifier string, t *Test, wr
 				wrong("%s: a value that it cannot have", name)
 			}
 		}
-		t.facts[about{identifier, d}] = fact
+		t.facts[about{identifier, d.Name}] = fact
 	}
 }

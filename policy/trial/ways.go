@@ -147,27 +147,32 @@ func (t *trial) eachWay(known map[about]Fact, facts *Facts, decide func() *outco
 		run(got)
 		return
 	}
-	name := facts.missing[0]
-	for _, fact := range t.values(name.definition) {
-		known[name] = fact
+	first := facts.missing[0]
+	for _, fact := range t.values(first.definition) {
+		known[first.about] = fact
 		t.eachWay(known, facts, decide, run)
 	}
-	delete(known, name)
+	delete(known, first.about)
 }
 
 // decide asks policies again.
-func (r *recorded) decide(ctx context.Context, pdp policy.PDP, names map[string]string) *outcome {
+func (r *recorded) decide(ctx context.Context, of *opened, names map[string]string) *outcome {
 	e := r.entry
 	if r.attributes == nil {
-		return r.ask(ctx, pdp, names)
+		return r.ask(ctx, of.pdp, names)
+	}
+	// One that the catalogue does not have is nil, and denied.
+	definitions := make([]*attrs.Definition, len(r.attributes))
+	for i, designator := range r.attributes {
+		definitions[i], _ = of.catalogue.Find(designator)
 	}
 	request := policy.ReleaseRequest{
 		Identity:   policy.Requestor{Kind: e.Identity.Kind, IdentifierType: e.Identity.Type, Identifier: names[e.Identity.Pseudonym]},
 		Holder:     policy.Requestor{Kind: e.Holder.Kind, IdentifierType: e.Holder.Type, Identifier: names[e.Holder.Pseudonym]},
-		Attributes: r.attributes, Mode: e.Mode, At: e.Time,
+		Attributes: definitions, Mode: e.Mode, At: e.Time,
 	}
 	o := &outcome{}
-	if err := pdp.Release(ctx, &request, &o.release); err != nil {
+	if err := of.pdp.Release(ctx, &request, &o.release); err != nil {
 		o.failure = failureText(err)
 		return o
 	}
