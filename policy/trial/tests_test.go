@@ -171,3 +171,26 @@ func TestFileProblems(t *testing.T) {
 		t.Errorf("%v, %v", tests, err)
 	}
 }
+
+// FuzzLoad: no file of tests panics, and what is read can be run.
+func FuzzLoad(f *testing.F) {
+	f.Add(exampleTests)
+	f.Add("tests:\n  - name: x\n    facts: {a: {is: [1], until: 2026-01-01T00:00:00Z}}\n")
+	f.Add("tests: [{name: x, subject: {type: Role, id: y}, action: hold, resource: {type: Role, id: z}, expect: deny}]")
+	open := opener(files(f, nil))
+	f.Fuzz(func(t *testing.T, text string) {
+		tests, err := Load(fstest.MapFS{"tests/a.yaml": {Data: []byte(text)}}, attrs.EHealth())
+		if err != nil {
+			return
+		}
+		results, err := Run(t.Context(), tests, open)
+		if err != nil || len(results) != len(tests) {
+			t.Fatal(err)
+		}
+		for _, r := range results {
+			if r.question == nil && r.release == nil {
+				t.Error("a test that asks nothing")
+			}
+		}
+	})
+}
