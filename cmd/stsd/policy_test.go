@@ -2,6 +2,10 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"sceau/audit"
+	"sceau/internal/minipki"
 	"sceau/policy"
 	"sceau/sts"
 	"sceau/wsc"
@@ -270,4 +277,53 @@ func TestReloadPoliciesWithSources(t *testing.T) {
 	if err := reload(string(config), ""); err != nil {
 		t.Errorf("both taken away: %v", err)
 	}
+}
+
+// The keys of a policy store that the example shows behind a # are keys.
+func TestExamplePolicyStoreKeys(t *testing.T) {
+	_, text, ok := strings.Cut(string(exampleConfig), "\n#policy:\n#  engine: cedar\n#  store:\n")
+	text, _, _ = strings.Cut(text, "\n\n")
+	if !ok {
+		t.Fatal("the example does not show them")
+	}
+	for _, without := range []string{"##", "file: policy.db"} { // a file; a PostgreSQL
+		var lines []string
+		for line := range strings.Lines(text) {
+			if !strings.Contains(line, without) {
+				lines = append(lines, strings.TrimLeft(line, "#"))
+			}
+		}
+		var node yaml.Node
+		if err := yaml.Unmarshal([]byte(strings.Join(lines, "")), &node); err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		for _, name := range []string{"jan", "marie"} {
+			writeFiles(t, dir, name+".pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificateOf(t, name)})))
+		}
+		p := &problems{file: "example.yaml"}
+		s := &system{config: &fileConfig{dir: dir}, now: time.Now}
+		s.config.Policy.Store = *node.Content[0]
+		c, poll := s.readPolicyStore(p)
+		if err := p.err(); err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Administrators) != 2 || len(c.Administrators[1].May) != 3 || c.Administrators[1].Until.IsZero() || poll != 5*time.Second || c.Approvals != 1 || (c.File == "") == (c.DSN == "") {
+			t.Errorf("%+v, %s", c, poll)
+		}
+	}
+}
+
+// certificateOf gives a certificate of its own, in DER.
+func certificateOf(t *testing.T, name string) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := minipki.NewRoot(minipki.CA(minipki.DN("CN", name), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root.DER()
 }
