@@ -64,7 +64,7 @@ func (p *template) parseAddress(address string, used map[int]bool) error {
 	}
 	scheme, rest, _ := strings.Cut(address, "://")
 	begin := strings.IndexByte(rest, '/')
-	if begin < 0 || strings.ContainsAny(rest[:begin], "{}?") {
+	if begin < 0 || strings.ContainsAny(scheme+rest[:begin], "{}?") {
 		return errors.New("scheme, host and a path are fixed")
 	}
 	literal := scheme + "://" + rest[:begin]
