@@ -184,9 +184,10 @@ func FuzzTemplate(f *testing.F) {
 
 // FuzzAddress: an address that is read keeps its scheme and host for every number.
 func FuzzAddress(f *testing.F) {
-	for _, s := range []string{"https://a.example/{ssin}", "https://a.example/?x={ssin}", "https://{ssin}/", "http://127.0.0.1/{ssin}", "https://a.example/a/../{ssin}", "https://a?/{ssin}", `https://a\/{ssin}`, "https{://a/{ssin}"} {
+	for _, s := range []string{"https://a.example/{ssin}", "https://a.example/?x={ssin}", "https://{ssin}/", "http://127.0.0.1/{ssin}", "https://a.example/a/../{ssin}", "https://a?/{ssin}", `https://a\/{ssin}`} {
 		f.Add(s, "..")
 	}
+	f.Add("https{://a/{ssin}", "0")
 	f.Fuzz(func(t *testing.T, address, number string) {
 		p, err := parseTemplate("ssin", address, "")
 		if err != nil {
