@@ -1,13 +1,16 @@
 package store
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/asn1"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"time"
 )
@@ -30,23 +33,31 @@ func ParseRight(word string) (Right, error) {
 	return "", fmt.Errorf("a right is one of %s", everyWord)
 }
 
-// An Administrator is a person who may change policies, known by one key.
+// An Administrator is a person who may change policies, known by a key. Several of one name are one person: with a key that was renewed,
+// or with other rights since.
 type Administrator struct {
 	Name string           // one word; it stands in the history
 	Key  crypto.PublicKey // RSA or ECDSA
 	May  []Right
-	// Until is when he left: what he signed before still counts. Zero: he has not.
+	// Until is when he left, gave up the key, or had the rights for the last time: what he signed before still counts. Zero: he has not.
 	Until time.Time
 }
 
-func (a *Administrator) may(r Right, at time.Time) error {
-	switch {
-	case !slices.Contains(a.May, r):
-		return &Error{Reason: NotAllowed, Err: fmt.Errorf("%s may not %s", a.Name, r)}
-	case !a.Until.IsZero() && !at.Before(a.Until):
-		return &Error{Reason: NotAllowed, Err: fmt.Errorf("%s is no administrator since %s", a.Name, a.Until.UTC().Format(time.RFC3339))}
+// may says whether whoever has a key may do something at an instant, as one of the administrators.
+func may(list []Administrator, key crypto.PublicKey, r Right, at time.Time) error {
+	err := errors.New("the key is that of no administrator")
+	for i := range list {
+		switch a := &list[i]; {
+		case !same(a.Key, key):
+		case !slices.Contains(a.May, r):
+			err = fmt.Errorf("%s may not %s", a.Name, r)
+		case !a.Until.IsZero() && !at.Before(a.Until):
+			err = fmt.Errorf("%s may not %s since %s", a.Name, r, a.Until.UTC().Format(time.RFC3339))
+		default:
+			return nil
+		}
 	}
-	return nil
+	return &Error{Reason: NotAllowed, Err: err}
 }
 
 // same tells whether two public keys are one.
@@ -68,8 +79,8 @@ func checkAdministrators(list []Administrator) error {
 			return fmt.Errorf("administrator %q: a name is of up to 64 letters, digits, and inside it . _ @ -", a.Name)
 		}
 		for j := range list[:i] {
-			if list[j].Name == a.Name || same(list[j].Key, a.Key) {
-				return fmt.Errorf("administrators %q and %q are one: each has a name and a key of his own", list[j].Name, a.Name)
+			if list[j].Name != a.Name && same(list[j].Key, a.Key) {
+				return fmt.Errorf("administrators %q and %q are one: each has a key of his own", list[j].Name, a.Name)
 			}
 		}
 	}
@@ -79,7 +90,28 @@ func checkAdministrators(list []Administrator) error {
 // sign signs a statement: PKCS #1 version 1.5 or ECDSA, with SHA-256; what tokens and openssl dgst -sha256 do.
 func sign(key crypto.Signer, statement []byte) ([]byte, error) {
 	digest := sha256.Sum256(statement)
-	return key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if public, ok := key.Public().(*ecdsa.PublicKey); ok && err == nil {
+		return lower(public, signature)
+	}
+	return signature, err
+}
+
+// An ecdsaSignature is Ecdsa-Sig-Value (RFC 3279, 2.2.3).
+type ecdsaSignature struct{ R, S *big.Int }
+
+// lower gives, of the two signatures that ECDSA has for a statement, (r, s) and (r, n-s), the one with the lower s. The other is refused:
+// anybody could put it in the place of the last, and whoever has seen that would take it for another event.
+func lower(key *ecdsa.PublicKey, signature []byte) ([]byte, error) {
+	var s ecdsaSignature
+	if rest, err := asn1.Unmarshal(signature, &s); err != nil || len(rest) > 0 {
+		return nil, errSignature
+	}
+	n := key.Params().N
+	if other := new(big.Int).Sub(n, s.S); other.Cmp(s.S) < 0 {
+		s.S = other
+	}
+	return asn1.Marshal(s)
 }
 
 var errSignature = errors.New("the signature is not that of the statement")
@@ -92,7 +124,7 @@ func verify(key crypto.PublicKey, statement, signature []byte) error {
 			return nil
 		}
 	case *ecdsa.PublicKey:
-		if ecdsa.VerifyASN1(k, digest[:], signature) {
+		if low, err := lower(k, signature); err == nil && bytes.Equal(low, signature) && ecdsa.VerifyASN1(k, digest[:], signature) {
 			return nil
 		}
 	}

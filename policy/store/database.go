@@ -104,6 +104,7 @@ func openFile(path string, write, make bool) (*sql.DB, error) {
 		return nil, &Error{Reason: Unavailable, Err: err}
 	}
 	db.SetMaxOpenConns(maxConnections)
+	db.SetMaxIdleConns(0) // each time by its name: another file may have come in its place
 	return db, nil
 }
 

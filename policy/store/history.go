@@ -61,7 +61,7 @@ type History struct {
 	versions  []Version
 	active    int64
 	approvals int
-	people    map[string]*Administrator
+	people    map[string][]Administrator // by name
 }
 
 // Store gives the id of the store.
@@ -137,9 +137,9 @@ func (h *History) Extends(older *History) bool {
 }
 
 func newHistory(store string, c *Config) *History {
-	h := &History{store: store, approvals: c.Approvals, people: map[string]*Administrator{}}
-	for i := range c.Administrators {
-		h.people[c.Administrators[i].Name] = &c.Administrators[i]
+	h := &History{store: store, approvals: c.Approvals, people: map[string][]Administrator{}}
+	for _, a := range c.Administrators {
+		h.people[a.Name] = append(h.people[a.Name], a)
 	}
 	return h
 }
@@ -157,10 +157,15 @@ func (h *History) add(e Event) error {
 		return broken(&e, errors.New("it is not the next"))
 	case e.Previous != hash:
 		return broken(&e, errors.New("it does not follow the event before"))
-	case who == nil:
+	case len(who) == 0:
 		return broken(&e, fmt.Errorf("signed by %q, whom the configuration does not name (one who left stays there, with until)", e.Actor))
 	}
-	if err := verify(who.Key, e.Statement(h.store), e.Signature); err != nil {
+	statement := e.Statement(h.store)
+	signer := slices.IndexFunc(who, func(a Administrator) bool { return verify(a.Key, statement, e.Signature) == nil })
+	if signer < 0 {
+		return broken(&e, errSignature)
+	}
+	if err := may(who, who[signer].Key, e.Kind.right(), e.At); err != nil {
 		return broken(&e, err)
 	}
 	after, err := h.step(&e, false)
@@ -188,21 +193,14 @@ func (h *History) take(after Version) {
 	h.active = after.Number
 }
 
-// step holds an event against all rules and gives its version as it stands after it. It changes nothing. The number of approvals that
+// step holds an event, of one who may, against all rules and gives its version as it stands after it. It changes nothing. The number of approvals that
 // is asked for counts for what is new: it may have been another when an older event was signed, yet never below one.
 func (h *History) step(e *Event, isNew bool) (Version, error) {
 	if text := e.form(); text != "" {
 		return Version{}, errors.New(text)
 	}
-	who := h.people[e.Actor]
-	if who == nil {
-		return Version{}, &Error{Reason: NotAllowed, Err: fmt.Errorf("nobody is named %q", e.Actor)}
-	}
 	if n := len(h.events); n > 0 && e.At.Before(h.events[n-1].At) {
 		return Version{}, fmt.Errorf("it is of %s, before the event before it", e.At.UTC().Format(time.RFC3339))
-	}
-	if err := who.may(e.Kind.right(), e.At); err != nil {
-		return Version{}, err
 	}
 	if e.Kind == KindDraft {
 		return h.draft(e)

@@ -23,7 +23,10 @@ type Config struct {
 	// Timeout bounds one operation. Zero: ten seconds.
 	Timeout time.Duration
 
-	Administrators []Administrator
+	// ID is that of the store, as Init gave it: another is refused, also where the same people have signed all of it. Empty: any.
+	ID string
+
+	Administrators []Administrator // of different people
 	// Approvals is how many people besides those who wrote a version must approve it. Zero: one.
 	Approvals int
 	// Write admits Append.
@@ -37,6 +40,9 @@ func (c *Config) complete() error {
 	}
 	if err := checkAdministrators(c.Administrators); err != nil {
 		return &Error{Reason: InvalidConfig, Err: err}
+	}
+	if c.ID != "" && !storeForm.MatchString(c.ID) {
+		return &Error{Reason: InvalidConfig, Err: errors.New("the id of a store is of 32 hex digits: stsd policy init shows it")}
 	}
 	if c.Approvals < 0 {
 		return &Error{Reason: InvalidConfig, Err: errors.New("approvals: at least one")}
@@ -117,6 +123,9 @@ func (s *Store) History(ctx context.Context) (*History, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.config.ID != "" && s.config.ID != id {
+		return nil, &Error{Reason: Broken, Err: fmt.Errorf("it is the store %s, and not %s", id, s.config.ID)}
+	}
 	h := newHistory(id, &s.config)
 	rows, err := s.db.QueryContext(ctx, `SELECT number, kind, version, content, base, actor, at, note, previous, signature FROM policy_event ORDER BY number`)
 	if err != nil {
@@ -135,11 +144,16 @@ func (s *Store) History(ctx context.Context) (*History, error) {
 		if wrong == nil {
 			e.Previous, wrong = parseDigest(previous)
 		}
+		// What is signed has one spelling, so that no octet of it can be another.
 		if wrong == nil {
-			e.At, wrong = time.Parse(time.RFC3339, at)
+			if e.At, wrong = time.Parse(time.RFC3339, at); wrong == nil && e.At.UTC().Format(time.RFC3339) != at {
+				wrong = errors.New("an instant that is spelled otherwise")
+			}
 		}
 		if wrong == nil {
-			e.Signature, wrong = base64.StdEncoding.Strict().DecodeString(signature)
+			if e.Signature, wrong = base64.StdEncoding.DecodeString(signature); wrong == nil && base64.StdEncoding.EncodeToString(e.Signature) != signature {
+				wrong = errors.New("a signature that is spelled otherwise")
+			}
 		}
 		if wrong != nil {
 			return nil, broken(&e, wrong)
@@ -255,6 +269,9 @@ func (h *History) prepare(a *Act, c *Config) (Event, error) {
 	}
 	number, hash := h.Head()
 	e := Event{Number: number + 1, Previous: hash, Kind: a.Kind, Version: a.Version, Content: a.Content, Note: a.Note, At: c.Now().UTC().Truncate(time.Second)}
+	if number > 0 && e.At.Before(h.events[number-1].At) {
+		e.At = h.events[number-1].At // of somebody whose clock is ahead
+	}
 	for i := range c.Administrators {
 		if same(c.Administrators[i].Key, a.Key.Public()) {
 			e.Actor = c.Administrators[i].Name
@@ -270,6 +287,12 @@ func (h *History) prepare(a *Act, c *Config) (Event, error) {
 		if e.Content, e.Base = a.Bundle.Digest(), h.active; e.Version == 0 {
 			e.Version = int64(len(h.versions)) + 1
 		}
+	}
+	if e.Kind.right() == "" {
+		return Event{}, &Error{Reason: NotAllowed, Err: errors.New("no such kind")}
+	}
+	if err := may(c.Administrators, a.Key.Public(), e.Kind.right(), e.At); err != nil {
+		return Event{}, err
 	}
 	if _, err := h.step(&e, true); err != nil {
 		if ReasonOf(err) == 0 {

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/elliptic"
+	"encoding/asn1"
+	"encoding/base64"
 	"errors"
 	"os"
 	"os/exec"
@@ -189,6 +192,12 @@ func TestAnyOctetChanged(t *testing.T) {
 		`UPDATE policy_event SET previous = '' WHERE number = 1`,
 		`UPDATE policy_event SET signature = (SELECT signature FROM policy_event WHERE number = 1) WHERE number = 3`,
 		`UPDATE policy_event SET signature = 'AA==' WHERE number = 6`,
+		// Another spelling of the same …
+		`UPDATE policy_event SET signature = signature || char(10) WHERE number = 6`,
+		`UPDATE policy_event SET at = '2026-11-28T10:00:00+01:00' WHERE number = 6`,
+		`UPDATE policy_event SET at = '2026-11-28T09:00:00.000Z' WHERE number = 6`,
+		// … and the other signature that every one with ECDSA has: a server that saw the first would follow no more.
+		`UPDATE policy_event SET signature = '` + otherSignature(t, made, 6) + `' WHERE number = 6`,
 		`UPDATE policy_event SET number = 9 WHERE number = 6`,
 		`DELETE FROM policy_event WHERE number = 2`,
 		`INSERT INTO policy_event SELECT number + 6, kind, version, content, base, actor, at, note, previous, signature FROM policy_event WHERE number = 4`,
@@ -215,12 +224,116 @@ func TestAnyOctetChanged(t *testing.T) {
 			if _, _, err := d.InForce(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			d.exec(`PRAGMA foreign_keys = OFF`)
 			d.exec(change)
 			if _, b, err := d.InForce(t.Context()); ReasonOf(err) != Broken || b != nil {
 				t.Errorf("it holds: %v", err)
 			}
 		})
+	}
+}
+
+// otherSignature gives that with n-s in the place of s, which verifies as well.
+func otherSignature(t *testing.T, d *desk, number int) string {
+	t.Helper()
+	h, err := d.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s ecdsaSignature
+	if rest, err := asn1.Unmarshal(h.Events()[number-1].Signature, &s); err != nil || len(rest) > 0 {
+		t.Fatal(err)
+	}
+	s.S.Sub(elliptic.P256().Params().N, s.S)
+	der, err := asn1.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(der)
+}
+
+// TestAnotherStore: what the same people approved for another store, such as one for tests, is not in force where the id of the store is
+// said.
+func TestAnotherStore(t *testing.T) {
+	d := openLite(t)
+	d.release("for tests")
+	h, err := d.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := d.config
+	c.ID = h.Store()
+	if _, _, err := open(t, c).InForce(t.Context()); err != nil {
+		t.Error(err)
+	}
+	c.ID = strings.Repeat("0", 32)
+	if _, _, err := open(t, c).InForce(t.Context()); ReasonOf(err) != Broken {
+		t.Errorf("another store is taken: %v", err)
+	}
+}
+
+// TestFileReplaced: a file that is put in the place of another, as a backup is, is seen. Otherwise a server would follow, for as long as it
+// runs, a file that nobody can write to any more.
+func TestFileReplaced(t *testing.T) {
+	d := openLite(t)
+	d.release("one")
+	reader := open(t, d.config)
+	if reader.inForce() != "one" {
+		t.Fatal(reader.inForce())
+	}
+	other := config(filepath.Join(t.TempDir(), "other.db"))
+	open(t, other).release("two")
+	if err := os.Rename(other.File, d.config.File); err != nil {
+		t.Fatal(err)
+	}
+	if reader.inForce() != "two" {
+		t.Errorf("it still reads the file that is gone: %q", reader.inForce())
+	}
+}
+
+// TestClocks: the clock of somebody's machine that is ahead does not keep all others from acting until then.
+func TestClocks(t *testing.T) {
+	d := openLite(t)
+	ahead := d.config
+	ahead.Now = func() time.Time { return start.AddDate(10, 0, 0) }
+	open(t, ahead).do("jan", KindDraft, 0, bundle(t, "one"))
+	d.do("jan", KindSubmit, 1, nil)
+	d.do("marie", KindApprove, 1, nil)
+	d.do("marie", KindActivate, 1, nil)
+	if d.inForce() != "one" {
+		t.Error(d.inForce())
+	}
+}
+
+// TestOnePerson: who has two keys, or had others before, is one person, who does not approve what he wrote with the other; and who may
+// do less than he might before did it all the same.
+func TestOnePerson(t *testing.T) {
+	d := openLite(t)
+	d.release("one")
+	c := d.config
+	c.Now = func() time.Time { return start.Add(2 * time.Hour) }
+	c.Administrators = slices.Clone(c.Administrators)
+	c.Administrators[0].Until = start.Add(time.Hour)
+	c.Administrators[1].Until = start.Add(time.Hour)
+	c.Administrators = append(c.Administrators,
+		Administrator{Name: "jan", Key: people()["stranger"].Public(), May: []Right{RightPropose, RightApprove}},
+		Administrator{Name: "marie", Key: people()["marie"].Public(), May: []Right{RightPropose}})
+	later := open(t, c)
+	if later.inForce() != "one" {
+		t.Error(later.inForce())
+	}
+	later.refused(NotAllowed, "jan", KindDraft, 0, bundle(t, "two")) // with his old key
+	later.do("stranger", KindDraft, 0, bundle(t, "two"))             // with his new one
+	later.do("stranger", KindSubmit, 2, nil)
+	later.refused(NotAllowed, "marie", KindApprove, 2, nil)
+	c.Administrators[0].Until = time.Time{} // both of his keys count
+	both := open(t, c)
+	both.refused(SameHand, "jan", KindApprove, 2, nil)
+	h, err := both.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := h.Version(2); !slices.Equal(v.Hands, []string{"jan"}) {
+		t.Errorf("%v", v.Hands)
 	}
 }
 
@@ -432,7 +545,7 @@ func TestOpen(t *testing.T) {
 		"not proven":       {func(c *Config) { c.File, c.DSN = "", "host=db.example user=x sslmode=require" }, InvalidConfig},
 		"no DSN":           {func(c *Config) { c.File, c.DSN = "", "://" }, InvalidConfig},
 		"one key, two men": {func(c *Config) { c.Administrators[1].Key = c.Administrators[0].Key }, InvalidConfig},
-		"one name twice":   {func(c *Config) { c.Administrators[1].Name = "jan" }, InvalidConfig},
+		"no id":            {func(c *Config) { c.ID = "x" }, InvalidConfig},
 		"no key":           {func(c *Config) { c.Administrators[1].Key = nil }, InvalidConfig},
 		"no name":          {func(c *Config) { c.Administrators[1].Name = "" }, InvalidConfig},
 	} {
