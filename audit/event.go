@@ -48,7 +48,7 @@ type Event struct {
 
 	// Client is who asked for a decision, by the name that the configuration gives it; Action and Resource are what it
 	// asked about, and Policies the ids of those that determined the answer, a space between them. Of decisions alone
-	// ("authzen").
+	// ("authzen"). Of "policy" Resource is the version, and Policies say which content that is, and the last event of the store.
 	Client, Action string
 	Resource       Resource
 	Policies       string

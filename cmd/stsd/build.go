@@ -57,6 +57,7 @@ type system struct {
 	definitions []definitionConfig // all of them, also those of set
 	policyStore *store.Store       // nil: the policies are in no store
 	policyPoll  time.Duration
+	policyPlace string // its file or DSN
 	policies    policyWatch
 
 	decisionTLS     *tlsSettings // of decisions, as configured
@@ -76,7 +77,7 @@ type system struct {
 
 	changing  sync.Mutex   // held by what changes the system while it runs
 	rollover  rollover     // guarded by changing; overdue also by mu
-	mu        sync.RWMutex // guards config, signer, keys, active, published and entries once the system runs
+	mu        sync.RWMutex // guards config, signer, keys, active, published, entries, rules, set and policyStore once the system runs
 	published *publication
 	entries   []*sourceEntry
 	document  metadataDocument

@@ -39,7 +39,10 @@ type policySet struct {
 	file   string // that rule file
 	line   int    // of the configuration
 
-	// Of a store: which version it is, and by what history.
+	defined []definitionConfig // the attributes that it defines, once loadCatalogue has read them
+
+	// Of a store: where that is, which version it is, and by what history.
+	place   string
 	version store.Version
 	history *store.History
 }

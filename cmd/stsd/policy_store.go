@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sceau/certs"
@@ -11,6 +13,7 @@ import (
 
 // policyStoreKeys are the keys of policy.store: versions of policies in a database, and who may change them.
 type policyStoreKeys struct {
+	ID               value[string]         `yaml:"id"`
 	File             value[string]         `yaml:"file"`
 	DSN              value[string]         `yaml:"dsn"`
 	DSNFile          value[string]         `yaml:"dsn-file"`
@@ -23,7 +26,7 @@ type policyStoreKeys struct {
 }
 
 // policyStoreNames are their names.
-var policyStoreNames = []string{"file", "dsn", "dsn-file", "password-file", "unverified-server", "timeout", "poll-interval", "approvals", "administrators"}
+var policyStoreNames = []string{"id", "file", "dsn", "dsn-file", "password-file", "unverified-server", "timeout", "poll-interval", "approvals", "administrators"}
 
 type administratorConfig struct {
 	Name        value[string]    `yaml:"name"`
@@ -45,7 +48,7 @@ func (s *system) readPolicyStore(p *problems) (c store.Config, poll time.Duratio
 		return c, 0
 	}
 	c = store.Config{
-		File: s.config.path(k.File), DSN: s.readDSN(k.DSN, k.DSNFile, p), PasswordFile: s.config.path(k.PasswordFile),
+		ID: k.ID.V, File: s.config.path(k.File), DSN: s.readDSN(k.DSN, k.DSNFile, p), PasswordFile: s.config.path(k.PasswordFile),
 		UnverifiedServer: k.UnverifiedServer.V, Timeout: time.Duration(k.Timeout.V), Approvals: k.Approvals.V, Now: s.now,
 	}
 	for _, v := range []value[duration]{k.Timeout, k.Poll} {
@@ -59,23 +62,37 @@ func (s *system) readPolicyStore(p *problems) (c store.Config, poll time.Duratio
 	if k.File.Line > 0 && k.PasswordFile.Line > 0 {
 		p.add(k.PasswordFile.Line, "policy: store: a file has no password")
 	}
-	able := map[store.Right]int{}
 	for i := range k.Administrators {
 		a, ok := s.readAdministrator(&k.Administrators[i], p)
 		if !ok {
 			continue
 		}
 		c.Administrators = append(c.Administrators, a)
-		for _, r := range a.May {
-			if a.Until.IsZero() || s.now().Before(a.Until) {
-				able[r]++
-			}
-		}
 	}
-	if len(p.list) == before && (able[store.RightPropose] == 0 || able[store.RightApprove] == 0 || len(c.Administrators) < 2) {
-		p.add(node.Line, "policy: store: want at least two administrators, one who may propose and one who may approve")
+	if len(p.list) == before && !enoughPeople(c.Administrators, max(c.Approvals, 1), s.now()) {
+		p.add(node.Line, "policy: store: want at least two administrators, one who may propose, and others who may approve, as many as approvals says")
 	}
 	return c, time.Duration(k.Poll.or(duration(defaultPolicyPoll)))
+}
+
+// enoughPeople says whether somebody may propose what enough others may approve.
+func enoughPeople(list []store.Administrator, approvals int, now time.Time) bool {
+	who := func(r store.Right) (names []string) {
+		for i := range list {
+			if a := &list[i]; slices.Contains(a.May, r) && (a.Until.IsZero() || now.Before(a.Until)) && !slices.Contains(names, a.Name) {
+				names = append(names, a.Name)
+			}
+		}
+		return names
+	}
+	approvers := who(store.RightApprove)
+	return slices.ContainsFunc(who(store.RightPropose), func(name string) bool {
+		others := len(approvers)
+		if slices.Contains(approvers, name) {
+			others--
+		}
+		return others >= approvals
+	})
 }
 
 func (s *system) readAdministrator(k *administratorConfig, p *problems) (store.Administrator, bool) {
@@ -123,7 +140,7 @@ func (s *system) openPolicyStore(p *problems, write bool) *store.Store {
 		p.add(s.config.Policy.Store.Line, "%v", err)
 		return nil
 	}
-	s.policyPoll = poll
+	s.policyPoll, s.policyPlace = poll, cmp.Or(c.File, c.DSN)
 	return opened
 }
 
@@ -142,7 +159,7 @@ func (s *system) openStoredSet(set *policySet, p *problems) *policySet {
 		p.add(set.line, "%v", errors.Join(err, opened.Close()))
 		return nil
 	}
-	set.files, set.history = bundle.FS(), history
+	set.files, set.history, set.place = bundle.FS(), history, s.policyPlace
 	set.version, _ = history.Active()
 	s.policyStore = opened
 	return set

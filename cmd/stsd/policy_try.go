@@ -9,12 +9,14 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"sceau/audit"
+	"sceau/policy/store"
 	"sceau/policy/trial"
 )
 
@@ -239,7 +241,7 @@ be otherwise. The trail has no values: where a fact was not told, it is named.`,
 			if err := writeRecord(c.OutOrStdout(), entry); err != nil {
 				return err
 			}
-			return d.explain(c.Context(), c.OutOrStdout(), entry, pseudonym)
+			return d.explain(c.Context(), c.OutOrStdout(), dir, entry, pseudonym)
 		}),
 	}
 	t.add(c)
@@ -255,17 +257,15 @@ func first(list iter.Seq2[*audit.Entry, error]) (*audit.Entry, error) {
 }
 
 // explain says why a decision ended as it did, by the policies of then.
-func (d *policyDesk) explain(ctx context.Context, out io.Writer, e *audit.Entry, pseudonym func(audit.Identifier) audit.Pseudonym) error {
+func (d *policyDesk) explain(ctx context.Context, out io.Writer, dir string, e *audit.Entry, pseudonym func(audit.Identifier) audit.Pseudonym) error {
 	var set *policySet
 	var err error
 	if d.store == nil {
 		if set, err = d.set(ctx, "active"); err == nil {
 			fmt.Fprintln(out, "by the policies as they lie there now, which may have been others then")
 		}
-	} else if v, ok := d.history.ActiveAt(e.Time); !ok {
-		return finding("no version was in force then")
-	} else if set, err = d.stored(ctx, v); err == nil {
-		fmt.Fprintf(out, "by version %d, which was in force then\n", v.Number)
+	} else {
+		set, err = d.setAt(ctx, out, dir, e.Time)
 	}
 	if err != nil {
 		return err
@@ -289,6 +289,35 @@ func (d *policyDesk) explain(ctx context.Context, out io.Writer, e *audit.Entry,
 		writeDenial(out, &denied)
 	}
 	return nil
+}
+
+// setAt gives the version that decided at an instant: the one that the server, by its trail, had put in force. It may not have taken
+// what the store said then. Of a trail that does not go back so far it is the one that the store says.
+func (d *policyDesk) setAt(ctx context.Context, out io.Writer, dir string, at time.Time) (*policySet, error) {
+	var v store.Version
+	for e, err := range audit.List(dir, audit.Query{Service: servicePolicy, Outcome: audit.Success, Until: at.Add(1)}) {
+		if err != nil {
+			return nil, err
+		}
+		var content string
+		_, err = fmt.Sscanf(e.Policies, policyContent, &content)
+		if v.Number, _ = strconv.ParseInt(e.Resource.Name, 10, 64); err != nil || v.Number < 1 {
+			return nil, fmt.Errorf("record %s does not say which version was put in force", e.ID)
+		}
+		if v.Content, err = store.ParseDigest(content); err != nil {
+			return nil, err
+		}
+	}
+	if v.Number > 0 {
+		fmt.Fprintf(out, "by version %d, which was in force then\n", v.Number)
+		return d.stored(ctx, v)
+	}
+	v, ok := d.history.ActiveAt(at)
+	if !ok {
+		return nil, finding("no version was in force then")
+	}
+	fmt.Fprintf(out, "by version %d, which was in force in the store then\n", v.Number)
+	return d.stored(ctx, v)
 }
 
 func writeDenial(out io.Writer, d *trial.Denial) {

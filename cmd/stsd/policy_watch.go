@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,14 +20,17 @@ import (
 // servicePolicy is the service of the records that say which policies were put in force.
 const servicePolicy = "policy"
 
+// policyContent begins what those records say of the version that the resource names; the last event follows, with its hash.
+const policyContent = "content %s"
+
 // policyRetry is the time between two attempts with a version that was refused.
 const policyRetry = time.Minute
 
 // A policyWatch is what a running server remembers of the versions of its policies.
 type policyWatch struct {
 	mu       sync.Mutex
-	failure  error // why what the store says is not in force here; nil when it is
-	recorded int64 // the event by which the policies in force were put in force, as recorded
+	failure  error  // why what the store says is not in force here; nil when it is
+	recorded string // which policies are in force, as recorded last; empty: none of a store
 
 	refused string    // the last event of the history that was refused; guarded by changing
 	again   time.Time // when that is tried again; guarded by changing
@@ -93,7 +97,7 @@ func (s *system) turnPolicies(ctx context.Context) {
 		return
 	}
 	s.policies.refused, s.policies.again = last, now.Add(policyRetry)
-	if before == nil || before.Error() != err.Error() {
+	if !alike(before, err) {
 		s.log.Error("policies stay as they were", "error", err)
 		if store.ReasonOf(err) != store.Unavailable {
 			s.recordPolicies(&next, err)
@@ -101,8 +105,17 @@ func (s *system) turnPolicies(ctx context.Context) {
 	}
 }
 
+// alike says whether an error is the one of before, which was told. What a database says that is away differs each time, by the port for one.
+func alike(before, now error) bool {
+	if before == nil {
+		return false
+	}
+	away := store.ReasonOf(now) == store.Unavailable && store.ReasonOf(before) == store.Unavailable
+	return away || before.Error() == now.Error()
+}
+
 // takePolicies puts a version in force, checked as a whole.
-func (s *system) takePolicies(ctx context.Context, next *policySet) error {
+func (s *system) takePolicies(ctx context.Context, next *policySet) (err error) {
 	if err := follows(next, s.set); err != nil {
 		return err
 	}
@@ -112,17 +125,11 @@ func (s *system) takePolicies(ctx context.Context, next *policySet) error {
 		s.mu.Unlock()
 		return nil
 	}
-	own, err := next.definitions()
+	if next.defined, err = next.definitions(); err == nil {
+		err = defines(next, s.set)
+	}
 	if err != nil {
 		return err
-	}
-	p := &problems{}
-	probe := &system{config: s.config, set: next}
-	if probe.loadCatalogue(p); len(p.list) > 0 {
-		return p.err()
-	}
-	if !sameDefinitions(s.definitions, probe.definitions) {
-		return fmt.Errorf("version %d brings %d definitions of attributes that are not those of now: it is in force after a restart", next.version.Number, len(own))
 	}
 	rules, err := next.open(s.catalogue, configured{s.resolver, s.routed})
 	if err == nil {
@@ -141,15 +148,35 @@ func (s *system) takePolicies(ctx context.Context, next *policySet) error {
 	return nil
 }
 
-// follows refuses a history that lacks what was seen before.
+// follows refuses a history that lacks what was seen before, and another store in the place of the one that was there: the same people may
+// have signed it, for something else.
 func follows(next, before *policySet) error {
-	if before == nil || before.history == nil || next.history == nil || next.history.Store() != before.history.Store() {
+	if before == nil || before.history == nil || next.history == nil {
 		return nil
+	}
+	if next.history.Store() != before.history.Store() {
+		if next.place != before.place {
+			return nil // the configuration names another
+		}
+		return fmt.Errorf("in the place of the policy store %s is another, %s", before.history.Store(), next.history.Store())
 	}
 	if !next.history.Extends(before.history) {
 		return errors.New("the policy store lacks events that were there, or has others in their place")
 	}
 	return nil
+}
+
+// defines refuses policies that bring other definitions of attributes than those of now: the catalogue stays as it was made, and without
+// them, or with others, the policies are not what was approved.
+func defines(next, before *policySet) error {
+	if before == nil || sameDefinitions(before.defined, next.defined) {
+		return nil
+	}
+	what := "what lies there now"
+	if next.history != nil {
+		what = fmt.Sprintf("version %d", next.version.Number)
+	}
+	return fmt.Errorf("%s brings other definitions of attributes than those of now: it is in force after a restart", what)
 }
 
 // replaceRules lets policies decide from the next request on, at every face.
@@ -197,7 +224,7 @@ func (s *system) takePolicyStore(next *system) {
 	if s.policyStore != nil && s.policyStore != next.policyStore {
 		s.policyStore.Close() // which was only read
 	}
-	s.set, s.policyStore, s.policyPoll = next.set, next.policyStore, next.policyPoll
+	s.set, s.policyStore, s.policyPoll, s.policyPlace = next.set, next.policyStore, next.policyPoll, next.policyPlace
 	s.policies.refused = ""
 	s.policies.set(nil)
 }
@@ -205,17 +232,22 @@ func (s *system) takePolicyStore(next *system) {
 // recordPolicies says on the trail, once, which version of the policies is in force from now on, or was refused: with the event of the store
 // that is the last, so that nobody takes away an event unseen.
 func (s *system) recordPolicies(set *policySet, refused error) {
-	if set == nil || set.history == nil {
+	if set == nil {
+		return
+	}
+	if set.history == nil {
+		s.policies.record("")
 		return
 	}
 	number, hash := set.history.Head()
-	if refused == nil && !s.policies.record(set.version.Number) {
+	if refused == nil && !s.policies.record(fmt.Sprintf("%s %d %s", set.history.Store(), set.version.Number, set.version.Content)) {
 		return
 	}
 	now := s.now()
 	event := audit.Event{
 		ID: audit.NewID(now), Time: now, Service: servicePolicy, Operation: "activate", Outcome: audit.Success,
-		Resource: audit.Resource{Type: "PolicyVersion", Name: fmt.Sprintf("%d content %s event %d %s", set.version.Number, set.version.Content, number, hash)},
+		Resource: audit.Resource{Type: "PolicyVersion", Name: strconv.FormatInt(set.version.Number, 10)},
+		Policies: fmt.Sprintf(policyContent+" event %d %s", set.version.Content, number, hash), // unlike a name without its runs of digits
 	}
 	if refused != nil {
 		event.Outcome, event.Stage, event.Cause = audit.Fault, "activate", refused.Error()
@@ -237,8 +269,8 @@ func (w *policyWatch) set(err error) {
 	w.failure = err
 }
 
-// record says whether a version is another than the one recorded last.
-func (w *policyWatch) record(version int64) bool {
+// record says whether policies are others than those recorded last.
+func (w *policyWatch) record(version string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.recorded == version {

@@ -35,6 +35,11 @@ func (s *system) reload(path string) (err error) {
 	}
 	next.loadCatalogue(p) // for its problems: what is open goes on with the one that it has
 	next.catalogue = s.catalogue
+	if next.set != nil {
+		if err := defines(next.set, s.set); err != nil {
+			p.add(next.set.line, "policy: %v", err)
+		}
+	}
 	trust := next.trust(p)
 	next.signer = next.loadSigner(p)
 	defer func() {

@@ -31,6 +31,15 @@ type Digest [sha256.Size]byte
 
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
+// ParseDigest reads what String writes.
+func ParseDigest(text string) (d Digest, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(d) || hex.EncodeToString(b) != text {
+		return d, errors.New("a digest that is none")
+	}
+	return Digest(b), nil
+}
+
 // A Bundle is the files of one set of policies: those of a directory, and of its folder tests. The zero Bundle has none.
 type Bundle struct {
 	files  map[string]string

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -140,9 +139,9 @@ func (s *Store) History(ctx context.Context) (*History, error) {
 		}
 		e.Kind = Kind(kind)
 		var wrong error
-		e.Content, wrong = parseDigest(content)
+		e.Content, wrong = ParseDigest(content)
 		if wrong == nil {
-			e.Previous, wrong = parseDigest(previous)
+			e.Previous, wrong = ParseDigest(previous)
 		}
 		// What is signed has one spelling, so that no octet of it can be another.
 		if wrong == nil {
@@ -166,14 +165,6 @@ func (s *Store) History(ctx context.Context) (*History, error) {
 		return nil, unavailable(err)
 	}
 	return h, nil
-}
-
-func parseDigest(text string) (d Digest, err error) {
-	b, err := hex.DecodeString(text)
-	if err != nil || len(b) != len(d) || hex.EncodeToString(b) != text {
-		return d, errors.New("a digest that is none")
-	}
-	return Digest(b), nil
 }
 
 // Bundle reads a content. The error has Reason Broken where it is not what its digest says.
