@@ -120,7 +120,7 @@ func (d *policyDesk) candidate(set *policySet) (trial.Candidate, error) {
 	if err != nil {
 		return trial.Candidate{}, err
 	}
-	words, err := trial.WordsOf(set.files, pdp)
+	words, err := trial.WordsOf(pdp)
 	if err != nil {
 		return trial.Candidate{}, err
 	}

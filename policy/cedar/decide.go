@@ -300,6 +300,20 @@ func (p *Policies) Actions(subjectType, resourceType string) []string {
 	return names
 }
 
+// Context gives the names of what the schema has in the context of an action.
+func (p *Policies) Context(action string) (names []string) {
+	if p == nil || p.schema == nil {
+		return nil
+	}
+	if a, ok := p.schema.Actions[engine.NewEntityUID(actionType, types.String(action))]; ok && a.AppliesTo != nil {
+		for name := range a.AppliesTo.Context {
+			names = append(names, string(name))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Entities gives the ids of all entities of a type that are known: those of the directory, and all attributes that
 // are not hidden and all profiles. Of persons and organisations it knows those alone that the directory names.
 func (p *Policies) Entities(entityType string) []string {

@@ -15,7 +15,7 @@ type Info struct {
 }
 
 func (r *rule) info() Info {
-	return Info{ID: r.id, Forbid: r.forbid, File: r.file, Line: r.line, Text: string(r.policy.MarshalCedar())}
+	return Info{ID: r.id, Forbid: r.forbid, File: r.file, Line: r.line, Text: r.text}
 }
 
 // List gives all policies, in the order of files.
@@ -36,6 +36,14 @@ func (p *Policies) Concerning(action, resourceType, resourceID string) []Info {
 	if p == nil || p.schema == nil {
 		return nil
 	}
+	var list []Info
+	for _, r := range p.concerning(action, resourceType, resourceID) {
+		list = append(list, r.info())
+	}
+	return list
+}
+
+func (p *Policies) concerning(action, resourceType, resourceID string) candidates {
 	var found candidates
 	uid := engine.NewEntityUID(engine.EntityType(resourceType), types.String(resourceID))
 	for _, k := range p.keysOf(uid, p.entities) {
@@ -45,9 +53,5 @@ func (p *Policies) Concerning(action, resourceType, resourceID string) []Info {
 			}
 		}
 	}
-	var list []Info
-	for _, r := range found.sorted() {
-		list = append(list, r.info())
-	}
-	return list
+	return found.sorted()
 }

@@ -25,6 +25,7 @@ func (l *loader) mentions(r *rule) {
 		return
 	}
 	l.walk(r, tree)
+	r.reads, r.text = readsOf(tree, ""), string(r.policy.MarshalCedar())
 	switch scope := (*ast.Policy)(r.policy.AST()).Resource.(type) {
 	case ast.ScopeTypeIn:
 		r.profile = profileName(scope.Entity)

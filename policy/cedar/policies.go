@@ -71,6 +71,7 @@ type rule struct {
 	order int
 
 	policy   *engine.Policy
+	text     string // in Cedar
 	forbid   bool
 	file     string
 	line     int
@@ -83,6 +84,7 @@ type rule struct {
 	roles   []engine.EntityUID // that it speaks of
 	anyRole bool               // it speaks of roles that only a request names
 	tags    []tag              // certified attributes of the principal that it reads
+	reads   []read             // other attributes of principal, resource and context
 }
 
 // A tag is a certified attribute under the name by which a policy reads it.

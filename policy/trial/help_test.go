@@ -56,13 +56,13 @@ func opener(files fs.FS) Opener {
 	}
 }
 
-func candidate(t testing.TB, files fs.FS, open Opener) Candidate {
+func candidate(t testing.TB, open Opener) Candidate {
 	t.Helper()
 	pdp, err := open(&Facts{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	words, err := WordsOf(files, pdp)
+	words, err := WordsOf(pdp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,14 +73,14 @@ func candidate(t testing.TB, files fs.FS, open Opener) Candidate {
 func policies(t testing.TB, changes map[string]string) Candidate {
 	t.Helper()
 	all := files(t, changes)
-	return candidate(t, all, opener(all))
+	return candidate(t, opener(all))
 }
 
 // ruleFile gives a rule file as a candidate.
 func ruleFile(t testing.TB, text string) Candidate {
 	t.Helper()
 	files := fstest.MapFS{"rules.yaml": {Data: []byte(text)}}
-	return candidate(t, files, func(cedar.Attributes) (policy.PDP, error) {
+	return candidate(t, func(cedar.Attributes) (policy.PDP, error) {
 		file, err := files.Open("rules.yaml")
 		if err != nil {
 			return nil, err

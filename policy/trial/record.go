@@ -99,7 +99,7 @@ func (r *recorded) key(clock bool, name func(of audit.IdentifierEntry) string) s
 			fmt.Fprintf(&b, "%q ", t)
 		}
 	}
-	part(e.Service, e.Mode, e.Action, e.Identity.Kind, name(audit.IdentifierEntry{Type: e.Identity.Type, Pseudonym: e.Identity.Pseudonym}),
+	part(e.Service, e.Client, e.Mode, e.Action, e.Identity.Kind, name(audit.IdentifierEntry{Type: e.Identity.Type, Pseudonym: e.Identity.Pseudonym}),
 		e.Holder.Kind, name(audit.IdentifierEntry{Type: e.Holder.Type, Pseudonym: e.Holder.Pseudonym}),
 		e.Resource.Type, e.Resource.Name, name(audit.IdentifierEntry{Type: e.Resource.Type, Pseudonym: e.Resource.Pseudonym}))
 	if e.Service == faceDecisions {

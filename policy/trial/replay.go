@@ -7,7 +7,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 
 	"sceau/attrs"
 	"sceau/audit"
@@ -51,6 +50,7 @@ type Report struct {
 
 const (
 	notRepeated = "they do not end so under the policies before: those have changed since, or the record lacks what a client sent along"
+	sentAlong   = "they rest on what a client may have sent along, which is not on the trail"
 	tooMany     = "there are too many ways in which they can have come about"
 )
 
@@ -78,23 +78,25 @@ func Replay(ctx context.Context, trail iter.Seq2[*audit.Entry, error], c ReplayC
 type replay struct {
 	trial
 	before, after *opened
-	classes       map[string]*class
-	order         []*class
+	classes       map[string]*conclusion // of decisions that are alike
+	changes       map[string]*Change     // that are written alike
+	order         []*Change
 	decisions     int
+	same          int
 	reasons       map[string]int
 }
 
-// class is decisions that are alike.
-type class struct {
-	*recorded
-	ids   []string
-	count int
+// A conclusion is what would come of a decision.
+type conclusion struct {
+	reason string  // why that is not known
+	change *Change // nil: it ends the same
 }
 
 func newReplay(ctx context.Context, c ReplayConfig) (*replay, error) {
 	p := &replay{
-		trial:   trial{ctx: ctx, words: c.Before.Words.with(c.After.Words), pseudonym: c.Pseudonym, types: identifierTypes(c.Before.Catalogue)},
-		classes: map[string]*class{}, reasons: map[string]int{},
+		trial: trial{ctx: ctx, words: c.Before.Words.with(c.After.Words), pseudonym: c.Pseudonym, types: identifierTypes(c.Before.Catalogue),
+			known: map[audit.IdentifierEntry]map[string]string{}},
+		classes: map[string]*conclusion{}, changes: map[string]*Change{}, reasons: map[string]int{},
 	}
 	var err error
 	if p.before, err = c.Before.open(); err != nil {
@@ -115,7 +117,7 @@ func identifierTypes(catalogue *attrs.Catalogue) (types []string) {
 	return slices.Compact(types)
 }
 
-// add files a record under those that are like it.
+// add tries a record, or counts it with those that are like it. Nothing of it is kept but what it comes to: trails are long.
 func (p *replay) add(e *audit.Entry) {
 	if e.Kind != "event" {
 		return
@@ -137,7 +139,7 @@ func (p *replay) add(e *audit.Entry) {
 		if of.Pseudonym == "" {
 			return of.Type
 		}
-		if may := p.identifiers(of, p.joined(r, of)); len(may) == 1 && !strings.Contains(may[0], "?") {
+		if may, known := p.identifiers(of, p.joined(r, of)); known {
 			return of.Type + "=" + may[0]
 		}
 		at := slices.Index(strangers, of.Pseudonym)
@@ -148,11 +150,20 @@ func (p *replay) add(e *audit.Entry) {
 	})
 	one := p.classes[key]
 	if one == nil {
-		one = &class{recorded: r}
-		p.classes[key], p.order = one, append(p.order, one)
+		one = p.conclude(r)
+		if !p.words.clock { // by which hardly two are alike
+			p.classes[key] = one
+		}
 	}
-	if one.count++; len(one.ids) < maxIDs {
-		one.ids = append(one.ids, e.ID)
+	switch {
+	case one.reason != "":
+		p.reasons[one.reason]++
+	case one.change == nil:
+		p.same++
+	default:
+		if one.change.Count++; len(one.change.IDs) < maxIDs {
+			one.change.IDs = append(one.change.IDs, e.ID)
+		}
 	}
 }
 
@@ -162,17 +173,9 @@ func (p *replay) joined(r *recorded, of audit.IdentifierEntry) bool {
 }
 
 func (p *replay) report() *Report {
-	report := &Report{Decisions: p.decisions, Unrepeatable: p.reasons}
+	report := &Report{Decisions: p.decisions, Same: p.same, Unrepeatable: p.reasons}
 	for _, one := range p.order {
-		change, reason := p.compare(one)
-		switch {
-		case reason != "":
-			report.Unrepeatable[reason] += one.count
-		case change == nil:
-			report.Same += one.count
-		default:
-			report.Changes = append(report.Changes, *change)
-		}
+		report.Changes = append(report.Changes, *one)
 	}
 	slices.SortStableFunc(report.Changes, func(a, b Change) int { return cmp.Compare(b.Count, a.Count) })
 	return report
@@ -182,41 +185,51 @@ func (p *replay) report() *Report {
 type found struct {
 	lines []string
 	exact bool
+	open  bool // it rests on what is not on the trail
 	way   way
 }
 
-// compare tries decisions that are alike. No change and no reason: they end the same.
-func (p *replay) compare(c *class) (*Change, string) {
+// conclude tries a decision in all ways.
+func (p *replay) conclude(r *recorded) *conclusion {
 	p.left = maxWays
 	var ways []found
-	p.eachNaming(c.recorded, func(names map[string]string) {
+	p.eachNaming(r, func(names map[string]string) {
+		sent := p.sent(r, names)
 		known := map[about]Fact{}
-		p.eachWay(known, p.before.facts, func() *outcome { return c.decide(p.ctx, p.before, names) }, func(before *outcome) {
-			fits, exact := before.fits(c.recorded)
+		p.eachWay(known, p.before.facts, func() *outcome { return r.decide(p.ctx, p.before, names) }, func(before *outcome) {
+			fits, exact := before.fits(r)
 			if !fits {
 				return
 			}
-			p.eachWay(known, p.after.facts, func() *outcome { return c.decide(p.ctx, p.after, names) }, func(after *outcome) {
-				ways = append(ways, found{before.differs(after, c.recorded), exact, way{maps.Clone(names), maps.Clone(known)}})
+			p.eachWay(known, p.after.facts, func() *outcome { return r.decide(p.ctx, p.after, names) }, func(after *outcome) {
+				ways = append(ways, found{before.differs(after, r), exact, sent.open(r, exact, after), way{maps.Clone(names), maps.Clone(known)}})
 			})
 		})
 	})
 	if p.left <= 0 {
-		return nil, tooMany
+		return &conclusion{reason: tooMany}
 	}
 	// Where the very policies that the record names decide in some of them, those are the ways.
 	if slices.ContainsFunc(ways, func(f found) bool { return f.exact }) {
 		ways = slices.DeleteFunc(ways, func(f found) bool { return !f.exact })
 	}
 	if len(ways) == 0 {
-		return nil, notRepeated
+		return &conclusion{reason: notRepeated}
+	}
+	if slices.ContainsFunc(ways, func(f found) bool { return f.open }) {
+		return &conclusion{reason: sentAlong}
 	}
 	first := slices.IndexFunc(ways, func(f found) bool { return len(f.lines) > 0 })
 	if first < 0 {
-		return nil, ""
+		return &conclusion{}
 	}
 	surely := !slices.ContainsFunc(ways, func(f found) bool { return len(f.lines) == 0 })
-	return &Change{Count: c.count, IDs: c.ids, Surely: surely, What: c.what(), Lines: ways[first].lines, Assuming: ways[first].way.text()}, ""
+	change := &Change{Surely: surely, What: r.what(), Lines: ways[first].lines, Assuming: ways[first].way.text()}
+	key := fmt.Sprintf("%v %q %q %q", surely, change.What, change.Lines, change.Assuming)
+	if p.changes[key] == nil {
+		p.changes[key], p.order = change, append(p.order, change)
+	}
+	return &conclusion{change: p.changes[key]}
 }
 
 // text says what is assumed, a line each, without anybody's identifier.

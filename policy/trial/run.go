@@ -72,6 +72,12 @@ func (t *Test) ask(ctx context.Context, pdp policy.PDP) []string {
 	if !slices.Contains(policies.Actions(t.question.Subject.Type, t.question.Resource.Type), t.question.Action) {
 		return []string{fmt.Sprintf("the schema has no action %s of a %s on a %s", t.question.Action, t.question.Subject.Type, t.question.Resource.Type)}
 	}
+	known := policies.Context(t.question.Action)
+	for name := range t.question.Context {
+		if !slices.Contains(known, name) { // clients may send what they like, and a test that does is misspelled
+			return []string{"the schema has no context." + name + " of " + t.question.Action}
+		}
+	}
 	answer, err := policies.Decide(ctx, t.question)
 	if err != nil {
 		return failure(err)

@@ -313,6 +313,11 @@ func (l *loader) question(form *testForm, t *Test, at time.Time, wrong func(stri
 	if form.Subject.Kind != "" {
 		q.Subject.Properties = map[string]any{"kind": form.Subject.Kind}
 	}
+	for _, e := range []*entityForm{form.Subject, form.Resource} {
+		if e.Type == cedar.Person || e.Type == cedar.Organisation {
+			named(e.Type, e.ID, wrong)
+		}
+	}
 	t.question = q
 	switch e := &form.Expect; {
 	case e.word == "permit":
@@ -361,6 +366,8 @@ func (l *loader) release(form *testForm, t *Test, at time.Time, wrong func(strin
 	if form.Holder == nil {
 		form.Holder = form.Identity
 	}
+	named("identity", form.Identity.ID, wrong)
+	named("holder", form.Holder.ID, wrong)
 	r := &policy.ReleaseRequest{Identity: requestor(form.Identity), Holder: requestor(form.Holder), Mode: form.Mode, At: at}
 	if r.Mode == "" {
 		r.Mode = policy.ModeSession
@@ -393,6 +400,13 @@ func (l *loader) release(form *testForm, t *Test, at time.Time, wrong func(strin
 		}
 	}
 	return form.Identity.ID
+}
+
+// named refuses an identifier without its type: no source would know of it, and every denial would hold.
+func named(who, id string, wrong func(string, ...any)) {
+	if t, _, ok := strings.Cut(id, "="); !ok || t == "" {
+		wrong("%s: it is named TYPE=value", who)
+	}
 }
 
 func requestor(p *partyForm) policy.Requestor {

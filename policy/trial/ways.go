@@ -27,57 +27,102 @@ type trial struct {
 	words     Words
 	pseudonym func(audit.Identifier) audit.Pseudonym // nil: identifiers cannot be recognised
 	types     []string                               // of identifiers that certificates hold
+	known     map[audit.IdentifierEntry]map[string]string
 	left      int
 }
 
 // identifiers gives what may stand behind a pseudonym: what the policies mention, where that has the pseudonym; otherwise somebody whom no
-// policy mentions, with each beginning that one mentions. The pseudonym of a question's subject is of TYPE=value.
-func (t *trial) identifiers(of audit.IdentifierEntry, joined bool) []string {
+// policy mentions, with each pattern that one mentions. The pseudonym of a question's subject is of TYPE=value. known says that it was
+// recognised.
+func (t *trial) identifiers(of audit.IdentifierEntry, joined bool) (all []string, known bool) {
 	if of.Pseudonym == "" {
-		return []string{""}
+		return []string{""}, true
 	}
-	stranger := "?" + of.Pseudonym[:min(len(of.Pseudonym), 12)]
-	types := []string{""}
-	if joined {
-		types = t.types
+	mentioned := t.mentioned(of.Type, joined)
+	if text, ok := mentioned[of.Pseudonym]; ok && t.pseudonym != nil {
+		return []string{text}, true
 	}
-	var all []string
-	for _, kind := range types {
-		bare := func(text string) (string, bool) { // the value that a word of the policies is, of this type
-			for _, prefix := range []string{kind, of.Type} {
-				if value, ok := strings.CutPrefix(text, prefix+"="); ok && prefix != "" {
-					return value, true
-				}
-			}
-			return text, !strings.Contains(text, "=")
+	for _, text := range mentioned {
+		if t.pseudonym == nil {
+			all = append(all, text)
 		}
-		write := func(value string) string {
-			if kind != "" {
-				return kind + "=" + value
-			}
-			return value
-		}
-		for _, text := range t.words.literals {
-			value, ok := bare(text)
-			if !ok || value == "" {
-				continue
-			}
-			switch {
-			case t.pseudonym == nil:
-				all = append(all, write(value))
-			case t.pseudonym(audit.Identifier{Type: of.Type, Value: write(value)}).String() == of.Pseudonym:
-				return []string{write(value)}
-			}
-		}
-		all = append(all, write(stranger))
-		for _, text := range t.words.prefixes {
-			if value, ok := bare(text); ok && value != "" {
-				all = append(all, write(value+stranger))
+	}
+	who := stranger(of.Pseudonym)
+	for _, kind := range t.kinds(of.Type, joined) {
+		all = append(all, typed(kind, who))
+		for _, pattern := range t.words.patterns {
+			if value, ok := bare(pattern, kind, of.Type); ok && value != "" {
+				before, after, _ := strings.Cut(value, cedar.Star)
+				all = append(all, typed(kind, before+who+strings.ReplaceAll(after, cedar.Star, "")))
 			}
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	return slices.Compact(all), false
+}
+
+// mentioned gives, by pseudonym, what policies mention that an identifier of a type may be. Without the key it is by itself.
+func (t *trial) mentioned(identifierType string, joined bool) map[string]string {
+	of := audit.IdentifierEntry{Type: identifierType}
+	if joined {
+		of.Pseudonym = "joined"
+	}
+	if known := t.known[of]; known != nil {
+		return known
+	}
+	known := map[string]string{}
+	for _, kind := range t.kinds(identifierType, joined) {
+		for _, literal := range t.words.literals {
+			value, ok := bare(literal, kind, identifierType)
+			if !ok && kind == "" && !slices.Contains(t.types, identifierType) {
+				value, ok = literal, true // what others call their own may have any form
+			}
+			if !ok || value == "" {
+				continue
+			}
+			text := typed(kind, value)
+			name := text
+			if t.pseudonym != nil {
+				name = t.pseudonym(audit.Identifier{Type: identifierType, Value: text}).String()
+			}
+			known[name] = text
+		}
+	}
+	t.known[of] = known
+	return known
+}
+
+// kinds gives the types that an identifier may have before it: none, unless it is of TYPE=value. A service may have none.
+func (t *trial) kinds(identifierType string, joined bool) []string {
+	if !joined {
+		return []string{""}
+	}
+	if identifierType == cedar.Service {
+		return append([]string{""}, t.types...)
+	}
+	return t.types
+}
+
+// bare gives the value of a word of the policies, if it may be one of a type.
+func bare(text string, types ...string) (value string, ok bool) {
+	for _, t := range types {
+		if value, ok := strings.CutPrefix(text, t+"="); ok && t != "" {
+			return value, true
+		}
+	}
+	return text, !strings.Contains(text, "=")
+}
+
+func typed(kind, value string) string {
+	if kind == "" {
+		return value
+	}
+	return kind + "=" + value
+}
+
+// stranger makes an identifier that no policy mentions, the same for the same pseudonym: of characters that stand in no text.
+func stranger(pseudonym string) string {
+	return strings.Map(func(r rune) rune { return 0xE000 + r }, pseudonym[:min(len(pseudonym), 12)])
 }
 
 // eachNaming runs over all ways to name who takes part.
@@ -90,7 +135,8 @@ func (t *trial) eachNaming(r *recorded, run func(names map[string]string)) {
 	var unknown []open
 	add := func(of audit.IdentifierEntry, joined bool) {
 		if of.Pseudonym != "" && !slices.ContainsFunc(unknown, func(o open) bool { return o.pseudonym == of.Pseudonym }) {
-			unknown = append(unknown, open{of.Pseudonym, t.identifiers(of, joined)})
+			may, _ := t.identifiers(of, joined)
+			unknown = append(unknown, open{of.Pseudonym, may})
 		}
 	}
 	add(audit.IdentifierEntry{Type: e.Identity.Type, Pseudonym: e.Identity.Pseudonym}, false)
@@ -121,18 +167,39 @@ func isParty(entityType string) bool {
 	return entityType == cedar.Person || entityType == cedar.Organisation || entityType == cedar.Service
 }
 
-// values gives what a source may have said of an attribute, as far as it makes a difference.
+// maxPairs bounds of how many values any two are tried together.
+const maxPairs = 12
+
+// values gives what a source may have said of an attribute, as far as it makes a difference. Of an attribute that has several values it is each
+// that policies mention, any two of few, and all together.
 func (t *trial) values(d *attrs.Definition) []Fact {
-	if d.Kind == attrs.Boolean {
-		return []Fact{{State: attrs.Denied}, {State: attrs.Affirmed}, {State: attrs.Unknown}}
-	}
 	facts := []Fact{{State: attrs.Unknown}}
-	for _, text := range t.words.literals {
+	if d.Kind == attrs.Boolean {
+		if facts[0].State = attrs.Denied; slices.Contains(t.words.tags, d.Name) {
+			facts = append(facts, Fact{State: attrs.Unknown})
+		}
+		return append(facts, Fact{State: attrs.Affirmed})
+	}
+	var values []string
+	add := func(values ...string) { facts = append(facts, Fact{State: attrs.Affirmed, Values: values}) }
+	for _, text := range t.words.values {
 		if d.Kind.Valid(text) {
-			facts = append(facts, Fact{State: attrs.Affirmed, Values: []string{text}})
+			values = append(values, text)
+			add(text)
 		}
 	}
-	return append(facts, Fact{State: attrs.Affirmed, Values: []string{"?"}}) // what no policy mentions
+	if d.Multiple {
+		for i := range values {
+			for j := i + 1; j < len(values) && len(values) <= maxPairs; j++ {
+				add(values[i], values[j])
+			}
+		}
+		if len(values) > 2 {
+			add(values...)
+		}
+	}
+	add("?") // what no policy mentions
+	return facts
 }
 
 // eachWay runs over all ways in which facts make a difference to what decide answers.
@@ -183,20 +250,25 @@ func (r *recorded) decide(ctx context.Context, of *opened, names map[string]stri
 }
 
 func (r *recorded) ask(ctx context.Context, pdp policy.PDP, names map[string]string) *outcome {
-	e := r.entry
 	policies, ok := pdp.(*cedar.Policies)
 	if !ok {
 		return &outcome{failure: "a rule file answers no questions but releases"}
 	}
-	q := cedar.Question{
-		Subject: cedar.Entity{Type: e.Subject.Type, ID: names[e.Subject.Pseudonym]}, Action: e.Action,
-		Resource: cedar.Entity{Type: e.Resource.Type, ID: e.Resource.Name + names[e.Resource.Pseudonym]}, At: e.Time,
-	}
+	q := r.asks(names)
 	answer, err := policies.Decide(ctx, &q)
 	if err != nil {
 		return &outcome{failure: failureText(err)}
 	}
 	return &outcome{verdicts: []verdict{verdictOf(answer.Permitted())}, rules: []string{answer.Rule()}}
+}
+
+// asks gives a question as it was, without what the client sent along.
+func (r *recorded) asks(names map[string]string) cedar.Question {
+	e := r.entry
+	return cedar.Question{
+		Subject: cedar.Entity{Type: e.Subject.Type, ID: names[e.Subject.Pseudonym]}, Action: e.Action,
+		Resource: cedar.Entity{Type: e.Resource.Type, ID: e.Resource.Name + names[e.Resource.Pseudonym]}, At: e.Time,
+	}
 }
 
 func failureText(err error) string {
