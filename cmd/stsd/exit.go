@@ -61,3 +61,13 @@ func plain(text string) string {
 	}
 	return b.String()
 }
+
+// plainLines is plain for a text of several lines, which may be indented: an error that quotes a file.
+func plainLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		rest := strings.TrimLeft(line, "\t")
+		lines[i] = line[:len(line)-len(rest)] + plain(rest)
+	}
+	return strings.Join(lines, "\n")
+}

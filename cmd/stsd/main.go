@@ -11,7 +11,7 @@ import (
 func main() {
 	err := rootCommand().Execute()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "stsd:", err)
+		fmt.Fprintln(os.Stderr, "stsd:", plainLines(err.Error()))
 	}
 	os.Exit(exitStatus(err))
 }
