@@ -57,6 +57,9 @@ var (
 
 const maxNote = 1000
 
+// maxRow bounds note and signature of an event as they are kept, in octets.
+const maxRow = 8 << 10
+
 // Statement gives the octets that the actor signs, lines of text. The fields cannot run into each other: none holds the end of a line.
 func (e *Event) Statement(store string) []byte {
 	var b bytes.Buffer

@@ -126,7 +126,8 @@ func (s *Store) History(ctx context.Context) (*History, error) {
 		return nil, &Error{Reason: Broken, Err: fmt.Errorf("it is the store %s, and not %s", id, s.config.ID)}
 	}
 	h := newHistory(id, &s.config)
-	rows, err := s.db.QueryContext(ctx, `SELECT number, kind, version, content, base, actor, at, note, previous, signature FROM policy_event ORDER BY number`)
+	rows, err := s.db.QueryContext(ctx, `SELECT number, kind, version, content, base, actor, at, note, previous, signature FROM policy_event
+WHERE octet_length(note) + octet_length(signature) <= $1 ORDER BY number`, maxRow) // what is larger is none, and lacks
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -172,24 +173,30 @@ func (s *Store) Bundle(ctx context.Context, content Digest) (*Bundle, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	rows, err := s.db.QueryContext(ctx,
-		`SELECT c.path, f.content FROM policy_content AS c JOIN policy_file AS f ON f.sha256 = c.sha256 WHERE c.digest = $1`, content.String())
+		`SELECT c.path, CASE WHEN octet_length(f.content) <= $2 THEN f.content END FROM policy_content AS c JOIN policy_file AS f ON f.sha256 = c.sha256
+WHERE c.digest = $1 LIMIT $3`, content.String(), maxFileBytes, maxFiles+1)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	defer rows.Close()
-	files := map[string]string{}
-	for rows.Next() {
-		var path, text string
+	files, total := map[string]string{}, 0
+	for total <= maxBytes && rows.Next() {
+		var path string
+		var text sql.NullString // not where it is larger than a file can be
 		if err := rows.Scan(&path, &text); err != nil {
 			return nil, unavailable(err)
 		}
-		files[path] = text
+		if !text.Valid {
+			total = maxBytes + 1
+		}
+		files[path] = text.String
+		total += len(text.String)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, unavailable(err)
 	}
 	b, err := NewBundle(files)
-	if err != nil || b.Digest() != content {
+	if err != nil || total > maxBytes || b.Digest() != content {
 		return nil, &Error{Reason: Broken, Err: fmt.Errorf("the content %s is not what it was", content)}
 	}
 	return b, nil

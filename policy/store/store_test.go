@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -229,6 +230,29 @@ func TestAnyOctetChanged(t *testing.T) {
 				t.Errorf("it holds: %v", err)
 			}
 		})
+	}
+}
+
+// TestLargeRows: whoever writes to the database does not bring down, by what is large, a server that would go on with what it has.
+func TestLargeRows(t *testing.T) {
+	d := openLite(t)
+	d.release("one")
+	for _, change := range []string{
+		`INSERT INTO policy_file (sha256, content) VALUES ('large', hex(zeroblob(32000000)));
+		 INSERT INTO policy_content SELECT digest, 'more.cedar', 'large' FROM policy_content LIMIT 1`,
+		`UPDATE policy_event SET note = hex(zeroblob(32000000)) WHERE number = 2`,
+	} {
+		d.exec(change)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := d.InForce(t.Context())
+		runtime.ReadMemStats(&after)
+		if ReasonOf(err) != Broken {
+			t.Error(err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+			t.Errorf("%d MB for %.40s", took>>20, change)
+		}
 	}
 }
 
