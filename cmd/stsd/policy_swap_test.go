@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -209,5 +210,29 @@ func TestEnoughPeople(t *testing.T) {
 		if got := enoughPeople(tt.list, tt.approvals, now); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestAlike: a database that is away is told once, although what it says differs by a port each time.
+func TestAlike(t *testing.T) {
+	away := func(port string) error {
+		return &store.Error{Reason: store.Unavailable, Err: errors.New("read tcp 127.0.0.1:" + port + ": connection reset")}
+	}
+	broken := func(text string) error { return &store.Error{Reason: store.Broken, Err: errors.New(text)} }
+	if alike(nil, away("1")) || !alike(away("1"), away("2")) || alike(away("1"), broken("x")) || !alike(broken("x"), broken("x")) || alike(broken("x"), broken("y")) {
+		t.Error("what was told, and what was not")
+	}
+}
+
+// TestFileNames: nor does the name of a file steer the terminal.
+func TestFileNames(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, "stsd.yaml", "policy: {engine: rules, directory: policies}\n")
+	writeFiles(t, filepath.Join(dir, "policies"), "rules.yaml", cedarProfiles)
+	writeFiles(t, filepath.Join(dir, "policies", "tests"), "\x1b[2J.yaml",
+		"tests:\n  - {name: x, identity: {kind: eid, id: SSIN=00000000097}, attributes: [\""+doctorNIHII+"\"], expect: deny}\n")
+	out := pap(t, filepath.Join(dir, "stsd.yaml"), "test", filepath.Join(dir, "policies"))
+	if !strings.Contains(out, `tests/\x1b[2J.yaml`) {
+		t.Errorf("%q", out)
 	}
 }

@@ -65,7 +65,7 @@ func policyTestCommand(f *policyFlags) *cobra.Command {
 				if len(r.Failures) > 0 {
 					word = "DOES NOT HOLD"
 				}
-				fmt.Fprintf(c.OutOrStdout(), "%-14s %s:%d %s\n", word, r.File, r.Line, plain(r.Name))
+				fmt.Fprintf(c.OutOrStdout(), "%-14s %s:%d %s\n", word, plain(r.File), r.Line, plain(r.Name))
 				for _, text := range r.Failures {
 					fmt.Fprintf(c.OutOrStdout(), "%-14s   %s\n", "", plain(text))
 				}
@@ -337,7 +337,7 @@ func writeDenial(out io.Writer, d *trial.Denial) {
 		fmt.Fprintf(out, "  profile %s holds it: granted by %s; denied by %s\n", p.Name, orDash(p.GrantedBy), orDash(p.DeniedBy))
 	}
 	for _, p := range d.Policies {
-		fmt.Fprintf(out, "  %s:%d\n", p.File, p.Line)
+		fmt.Fprintf(out, "  %s:%d\n", plain(p.File), p.Line)
 		for line := range strings.Lines(p.Text) {
 			fmt.Fprintf(out, "    %s\n", plain(strings.TrimSuffix(line, "\n")))
 		}

@@ -16,10 +16,13 @@
 // # What proves it
 //
 // Each step is an [Event], signed with the key of the [Administrator] who takes it. The signature covers the store, the number of the
-// event, the hash of the event before, what is done, with which version of which content, when and why. Whoever reads the store
-// verifies all of that with the public keys that his own configuration names, and checks every rule again; who can write to the
-// database, and has no key, can bring nothing in force. He can take away the newest events: a reader that has seen them
-// notices ([History.Extends]), and audit trails of servers name the events they have acted on.
+// event, the hash of the event before, what is done, with which version of which content, when and why. It has one spelling, and no event is
+// before the one that it follows. Whoever reads the store verifies all of that with the public keys that his own configuration names, and
+// checks every rule again; who can write to the database, and has no key, can bring nothing in force. He can take away the newest events:
+// a reader that has seen them notices ([History.Extends]), and audit trails of servers name the events they have acted on. And he can put
+// another store in its place, which the same people have signed for something else: Config.ID names the one that is meant.
+//
+// Administrators of one name are one person, with keys that he has or had.
 //
 // A content is known by its digest: the SHA-256 of the list that sha256sum would print for the files, sorted by path.
 //

@@ -89,6 +89,21 @@ func TestSeveralValues(t *testing.T) {
 	}
 }
 
+// TestClients: what is told of one client is not of another's questions.
+func TestClients(t *testing.T) {
+	rbac := string(must(t, "rbac.cedar"))
+	day := []*audit.Entry{
+		question(t, "dtw", "Person", "SSIN=00000000097", "enter", "Application", "DTW", "doctors-enter-dtw"),
+		question(t, "portal", "Person", "SSIN=00000000097", "enter", "Application", "DTW", "doctors-enter-dtw"),
+	}
+	day[1].Client = "portal"
+	after := policies(t, map[string]string{"rbac.cedar": strings.Replace(rbac, `Application::"DTW"`, `Application::"HOSPITAL-PORTAL"`, 1)})
+	if got := replayed(t, policies(t, nil), after, day); got != "2 decisions, 0 the same\ndtw x1 will: enter: permit (by doctors-enter-dtw) → deny\n"+
+		"portal x1 will: enter: permit (by doctors-enter-dtw) → deny" {
+		t.Error(got)
+	}
+}
+
 // TestPatterns: identifiers are tried as a pattern has them, wherever its stars stand.
 func TestPatterns(t *testing.T) {
 	rbac := string(must(t, "rbac.cedar"))
