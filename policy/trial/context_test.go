@@ -104,6 +104,28 @@ func TestClients(t *testing.T) {
 	}
 }
 
+// TestOnDenied: a request that was answered in part is refused as a whole, or the other way round: that changes too.
+func TestOnDenied(t *testing.T) {
+	abac := string(must(t, "abac.cedar"))
+	part := release(t, "part", "session", bob, software, asked{doctorBoolean, "released", "doctor-for-app2"}, asked{doctorNumber, "omitted", ""})
+	refuse := map[string]string{"abac.cedar": strings.Replace(abac, `@on_denied("omit")`, `@on_denied("refuse")`, 1)}
+	if got := replayed(t, policies(t, nil), policies(t, refuse), []*audit.Entry{part}); got != "1 decisions, 0 the same\npart x1 will: on denied: omit → refuse" {
+		t.Error(got)
+	}
+	whole := release(t, "whole", "session", bob, software, asked{doctorBoolean, "asked", "doctor-for-app2"}, asked{doctorNumber, "withheld", ""})
+	if got := replayed(t, policies(t, refuse), policies(t, nil), []*audit.Entry{whole}); got != "1 decisions, 0 the same\nwhole x1 will: on denied: refuse → omit" {
+		t.Error(got)
+	}
+	// Neither was how those policies end it.
+	part.ID = "not"
+	if got := replayed(t, policies(t, refuse), policies(t, nil), []*audit.Entry{part}); got != "1 decisions, 0 the same\n1 not: they do not end so u" {
+		t.Error(got)
+	}
+	if got := replayed(t, policies(t, nil), policies(t, refuse), []*audit.Entry{whole}); got != "1 decisions, 0 the same\n1 not: they do not end so u" {
+		t.Error(got)
+	}
+}
+
 // TestPatterns: identifiers are tried as a pattern has them, wherever its stars stand.
 func TestPatterns(t *testing.T) {
 	rbac := string(must(t, "rbac.cedar"))

@@ -41,6 +41,8 @@ type recorded struct {
 	attributes []attrs.Designator // of a release
 	verdicts   []verdict          // of each; of a question one
 	rules      []string           // that decided; "": not told
+	omits      bool               // what was denied was left out, and the rest released
+	refuses    bool               // the request was refused for what was denied
 }
 
 // read makes a decision of a record; reason says why it is none that can be tried.
@@ -61,8 +63,10 @@ func read(e *audit.Entry) (r *recorded, reason string) {
 		switch {
 		case a.Disposition == audit.Released.String(), a.Disposition == audit.Omitted.String() && a.State == audit.Unavailable.String():
 			v = permitted
-		case a.Disposition == audit.Omitted.String(), a.Disposition == audit.Withheld.String():
-			v = denied
+		case a.Disposition == audit.Omitted.String():
+			v, r.omits = denied, true
+		case a.Disposition == audit.Withheld.String():
+			v, r.refuses = denied, true
 		case a.Rule != "": // the request ended because of another, or later
 			v = permitted
 		}
@@ -130,7 +134,7 @@ type outcome struct {
 
 // fits says whether a decision can have ended so, and exact whether by the very policies that the record names.
 func (o *outcome) fits(r *recorded) (fits, exact bool) {
-	if o.failure != "" {
+	if o.failure != "" || r.omits && o.release.OnDenied != policy.Omit || r.refuses && o.release.OnDenied != policy.Refuse {
 		return false, false
 	}
 	exact = true
