@@ -175,6 +175,7 @@ func TestDecisionsKeys(t *testing.T) {
 		p := &problems{file: "stsd.yaml"}
 		if c := parseConfig([]byte(config+"\n"), dir, p); c != nil && len(p.list) == 0 {
 			s := &system{config: c, catalogue: attrs.EHealth()}
+			s.set = s.openPolicySet(p)
 			s.rules = s.loadRules(p)
 			s.checkDecisions(p)
 		}
@@ -185,6 +186,7 @@ func TestDecisionsKeys(t *testing.T) {
 	p := &problems{file: "stsd.yaml"}
 	s := &system{config: parseConfig([]byte(`policy: {engine: cedar, directory: policies}
 decisions: {address: "127.0.0.1:1"`+client), dir, p), catalogue: attrs.EHealth()}
+	s.set = s.openPolicySet(p)
 	s.rules = s.loadRules(p)
 	if _, clients := s.checkDecisions(p); p.err() != nil || len(clients) != 1 {
 		t.Errorf("what the cases change is itself wrong: %v", p.err())
