@@ -174,7 +174,7 @@ func TestDecisionsKeys(t *testing.T) {
 		}
 		p := &problems{file: "stsd.yaml"}
 		if c := parseConfig([]byte(config+"\n"), dir, p); c != nil && len(p.list) == 0 {
-			s := &system{config: c, catalogue: attrs.EHealth()}
+			s := &system{config: c, supply: supply{catalogue: attrs.EHealth()}}
 			s.set = s.openPolicySet(p)
 			s.rules = s.loadRules(p)
 			s.checkDecisions(p)
@@ -185,7 +185,7 @@ func TestDecisionsKeys(t *testing.T) {
 	}
 	p := &problems{file: "stsd.yaml"}
 	s := &system{config: parseConfig([]byte(`policy: {engine: cedar, directory: policies}
-decisions: {address: "127.0.0.1:1"`+client), dir, p), catalogue: attrs.EHealth()}
+decisions: {address: "127.0.0.1:1"`+client), dir, p), supply: supply{catalogue: attrs.EHealth()}}
 	s.set = s.openPolicySet(p)
 	s.rules = s.loadRules(p)
 	if _, clients := s.checkDecisions(p); p.err() != nil || len(clients) != 1 {

@@ -81,7 +81,7 @@ func (s *system) turnPolicies(ctx context.Context) {
 	if err == nil {
 		next.files, next.history = bundle.FS(), history
 		next.version, _ = history.Active()
-		err = s.takePolicies(ctx, &next)
+		err = s.takePolicies(&next)
 	}
 	before := s.policies.get()
 	s.policies.set(err)
@@ -102,7 +102,7 @@ func (s *system) turnPolicies(ctx context.Context) {
 }
 
 // takePolicies puts a version in force, checked as a whole.
-func (s *system) takePolicies(ctx context.Context, next *policySet) error {
+func (s *system) takePolicies(next *policySet) error {
 	if err := follows(next, s.set); err != nil {
 		return err
 	}
@@ -112,30 +112,32 @@ func (s *system) takePolicies(ctx context.Context, next *policySet) error {
 		s.mu.Unlock()
 		return nil
 	}
-	own, err := next.definitions()
-	if err != nil {
-		return err
-	}
-	p := &problems{}
-	probe := &system{config: s.config, set: next}
-	if probe.loadCatalogue(p); len(p.list) > 0 {
+	p := &problems{file: s.config.dir}
+	made := &system{config: s.config, now: s.now, log: s.log, verifier: s.verifier, journal: s.journal, replay: s.replay, set: next}
+	made.loadCatalogue(p)
+	if len(p.list) > 0 {
 		return p.err()
 	}
-	if !sameDefinitions(s.definitions, probe.definitions) {
-		return fmt.Errorf("version %d brings %d definitions of attributes that are not those of now: it is in force after a restart", next.version.Number, len(own))
+	own := !sameDefinitions(made.definitions, s.definitions)
+	if own { // sources know the attributes that they have: those of the new catalogue
+		made.openSources(p)
+	} else {
+		made.supply = s.supply
 	}
-	rules, err := next.open(s.catalogue, configured{s.resolver, s.routed})
+	rules := made.loadRules(p)
+	err := p.err()
 	if err == nil {
-		err = next.hold(ctx, s.catalogue)
+		err = s.replaceRules(made, rules)
 	}
 	if err != nil {
-		return err
-	}
-	if err := s.replaceRules(rules); err != nil {
+		if own {
+			made.supply.close()
+		}
 		return err
 	}
 	s.mu.Lock()
 	s.rules, s.set = rules, next
+	s.takeSupply(made, own)
 	s.mu.Unlock()
 	s.recordPolicies(next, nil)
 	return nil
@@ -152,9 +154,9 @@ func follows(next, before *policySet) error {
 	return nil
 }
 
-// replaceRules lets policies decide from the next request on, at every face.
-func (s *system) replaceRules(rules policy.PDP) error {
-	settings, err := s.settings(rules, s.signer)
+// replaceRules lets policies decide from the next request on, at every face, over the supply of made.
+func (s *system) replaceRules(made *system, rules policy.PDP) error {
+	settings, err := made.settings(rules, s.signer)
 	if err != nil {
 		return err
 	}
