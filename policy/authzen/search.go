@@ -35,8 +35,8 @@ func search(operation string) func(*call, tuple) (any, *failure) {
 		if err != nil {
 			return nil, c.fail(event, "decide", failed(err))
 		}
-		event.Outcome, event.Policies = audit.Success, found.policies()
-		if event.Policies == "" { // nothing was permitted
+		event.Outcome, event.Policies = audit.Success, strings.Join(found.rules, " ")
+		if len(found.rules) == 0 { // nothing was permitted
 			event.Outcome, event.Stage = audit.Refused, "decide"
 		}
 		if f := c.record(event); f != nil {
@@ -64,10 +64,8 @@ type finding struct {
 	results []map[string]any
 	rules   []string // the policies that permitted, each once
 	next    int      // the candidate that the next page begins with
-	more    bool     // there is one
+	more    bool     // there may be one
 }
-
-func (f *finding) policies() string { return strings.Join(f.rules, " ") }
 
 // find decides the client's candidates from where the page begins until the page is full and the next result is known, and no more of
 // them than one page may cost. The first page goes on to the end, and counts, where all of them cost no more than that.
