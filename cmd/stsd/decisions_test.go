@@ -1,23 +1,17 @@
 package main
 
 import (
-	"crypto"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"sceau/attrs"
 	"sceau/internal/minipki"
@@ -136,95 +130,6 @@ func TestDecisionsMutualTLS(t *testing.T) {
 	d.waitLog(t, "decisions")
 }
 
-// writeSigning writes a key that signs metadata, and its certificate.
-func writeSigning(g *gate, dir, name string, issuer *minipki.Authority) *x509.Certificate {
-	template := minipki.EHealth(minipki.Holder{Type: "CBE", Value: "0417497106", Name: "pdp"})
-	pair := g.leaf(issuer, template)
-	text, err := minipki.KeyPEM(pair.PrivateKey.(crypto.Signer))
-	var leaf *x509.Certificate
-	if err == nil {
-		leaf, err = x509.ParseCertificate(pair.Certificate[0])
-	}
-	if err = errors.Join(err, os.WriteFile(filepath.Join(dir, name+".key"), text, 0o600),
-		os.WriteFile(filepath.Join(dir, name+".pem"), minipki.CertificatePEM(pair.Certificate[0], issuer.DER()), 0o600)); err != nil {
-		g.t.Fatal(err)
-	}
-	return leaf
-}
-
-// A PEP that trusts an authority for metadata verifies them to it, and a reload changes the key.
-func TestDecisionsMetadata(t *testing.T) {
-	d := newDesk(t)
-	authority, stranger := d.root("Metadata CA"), d.root("Another CA")
-	pep := d.pep(d.one, "dtw")
-	// judge gives who signed, or why it does not hold under the authority.
-	judge := func() (*x509.Certificate, error) {
-		t.Helper()
-		response, err := pep.Get("https://" + d.address + "/.well-known/authzen-configuration")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		var plain map[string]string
-		if err := json.NewDecoder(response.Body).Decode(&plain); err != nil {
-			t.Fatal(err)
-		}
-		token, err := jose.ParseSigned(plain["signed_metadata"], []jose.SignatureAlgorithm{jose.ES256})
-		if err != nil {
-			return nil, err
-		}
-		roots := x509.NewCertPool()
-		roots.AppendCertsFromPEM(minipki.CertificatePEM(authority.DER()))
-		chains, err := token.Signatures[0].Protected.Certificates(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
-		if err != nil {
-			return nil, err
-		}
-		text, err := token.Verify(chains[0][0].PublicKey)
-		if err != nil {
-			return nil, err
-		}
-		var claims map[string]any
-		if err := json.Unmarshal(text, &claims); err != nil {
-			t.Fatal(err)
-		}
-		delete(plain, "signed_metadata")
-		for name, value := range plain {
-			if claims[name] != value {
-				t.Errorf("%s is %v and not %v", name, claims[name], value)
-			}
-		}
-		if claims["iss"] != "https://"+d.address || len(claims) != len(plain)+3 {
-			t.Errorf("claims: %v", claims)
-		}
-		return chains[0][0], nil
-	}
-	if _, err := judge(); err == nil {
-		t.Error("signed without a key")
-	}
-	signed := d.text("one.pem", "CN=dtw") + "  metadata: {key: metadata.key, certificate: metadata.pem}\n"
-	for range 2 {
-		want := writeSigning(d.gate, d.dir, "metadata", authority)
-		d.reload(signed)
-		if got, err := judge(); err != nil || !got.Equal(want) {
-			t.Errorf("%v, %v", got, err)
-		}
-	}
-	writeSigning(d.gate, d.dir, "metadata", stranger)
-	d.reload(signed)
-	var unknown x509.UnknownAuthorityError
-	if _, err := judge(); !errors.As(err, &unknown) {
-		t.Errorf("of another authority: %v", err)
-	}
-	want := writeSigning(d.gate, d.dir, "metadata", authority)
-	d.reload(signed)
-	writeFiles(t, d.dir, "metadata.pem", string(minipki.CertificatePEM(stranger.DER())))
-	d.hangup <- syscall.SIGHUP
-	d.waitLog(t, "reload refused")
-	if got, err := judge(); err != nil || !got.Equal(want) {
-		t.Errorf("after a reload that was refused: %v, %v", got, err)
-	}
-}
-
 // The demonstration's PKI names a subject as crypto/x509 writes it.
 func TestClientSubject(t *testing.T) {
 	d := &gate{t: t}
@@ -239,10 +144,6 @@ func TestClientSubject(t *testing.T) {
 func TestDecisionsKeys(t *testing.T) {
 	dir := t.TempDir()
 	writeFiles(t, dir, "long.token", "Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldA\n", "short.token", "secret\n", "two.token", "Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldA and another\n")
-	g := &gate{t: t}
-	authority := g.root("Metadata CA")
-	writeSigning(g, dir, "good", authority)
-	writeSigning(g, dir, "other", authority)
 	writeFiles(t, filepath.Join(dir, "policies"), "enter.cedar", `@id("a") permit (principal, action == Action::"hold", resource) when { principal in resource };`)
 	const client = `, clients: [{name: dtw, token-file: long.token, resources: [Application]}]}`
 	for text, want := range map[string]string{
@@ -253,14 +154,6 @@ func TestDecisionsKeys(t *testing.T) {
 		`{address: "127.0.0.1:1", key: a.key` + client: "certificate and key go together",
 		`{address: "192.0.2.1:80", certificate: a.pem, key: a.key` + client + "\ntest-clock: 2026-11-21T20:00:00Z": "test-clock: only with decisions on loopback",
 		`{address: "127.0.0.1:8080"` + client:                                                           "the address of another listener",
-		`{metadata: {key: a.key}}`:                                                                      "decisions: no address",
-		`{address: "127.0.0.1:1", metadata: ` + client:                                                  "metadata: want keys and values",
-		`{address: "127.0.0.1:1", metadata: {}` + client:                                                "metadata: no key",
-		`{address: "127.0.0.1:1", metadata: {file: a.key}` + client:                                     `unknown key "file"`,
-		`{address: "127.0.0.1:1", metadata: {key: none.key, certificate: good.pem}` + client:            "none.key",
-		`{address: "127.0.0.1:1", metadata: {key: good.key}` + client:                                   "metadata: signing key",
-		`{address: "127.0.0.1:1", metadata: {key: good.key, certificate: other.pem}` + client:           "no certificate is that of the key",
-		`{address: "127.0.0.1:1", metadata: {key: "pkcs11:object=a", certificate: good.pem}` + client:   "a PEM file, and none on a token",
 		`{address: "127.0.0.1:1"}`:                                                                      "no client: nobody could ask",
 		`{address: "127.0.0.1:1", adress: x` + client:                                                   `unknown key "adress"`,
 		`{address: "127.0.0.1:1", clients: [{name: a, token: x}]}`:                                      `unknown key "token"`,
@@ -281,7 +174,7 @@ func TestDecisionsKeys(t *testing.T) {
 		}
 		p := &problems{file: "stsd.yaml"}
 		if c := parseConfig([]byte(config+"\n"), dir, p); c != nil && len(p.list) == 0 {
-			s := &system{config: c, catalogue: attrs.EHealth(), now: time.Now}
+			s := &system{config: c, catalogue: attrs.EHealth()}
 			s.rules = s.loadRules(p)
 			s.checkDecisions(p)
 		}
@@ -290,22 +183,11 @@ func TestDecisionsKeys(t *testing.T) {
 		}
 	}
 	p := &problems{file: "stsd.yaml"}
-	var log strings.Builder
 	s := &system{config: parseConfig([]byte(`policy: {engine: cedar, directory: policies}
-decisions: {address: "127.0.0.1:1", metadata: {key: good.key, certificate: good.pem}`+client), dir, p), catalogue: attrs.EHealth(), now: time.Now,
-		log: slog.New(slog.NewTextHandler(&log, nil))}
+decisions: {address: "127.0.0.1:1"`+client), dir, p), catalogue: attrs.EHealth()}
 	s.rules = s.loadRules(p)
-	if _, clients := s.checkDecisions(p); p.err() != nil || len(clients) != 1 || s.metadataKey == nil || log.Len() > 0 {
-		t.Errorf("what the cases change is itself wrong: %v, %s", p.err(), log.String())
-	}
-	end := s.metadataKey.Chain[0].NotAfter
-	s.now = func() time.Time { return end.Add(-time.Hour) }
-	if s.checkDecisions(p); p.err() != nil || !strings.Contains(log.String(), "the certificate of the key that signs metadata ends") {
-		t.Errorf("%v, %s", p.err(), log.String())
-	}
-	s.now = func() time.Time { return end.Add(time.Hour) }
-	if s.checkDecisions(p); p.err() == nil || s.metadataKey != nil {
-		t.Error("a certificate that has ended was taken")
+	if _, clients := s.checkDecisions(p); p.err() != nil || len(clients) != 1 {
+		t.Errorf("what the cases change is itself wrong: %v", p.err())
 	}
 }
 
