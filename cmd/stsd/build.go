@@ -55,7 +55,8 @@ type system struct {
 
 	decisionTLS     *tlsSettings // of decisions, as configured
 	decisionClients []authzen.Client
-	decisions       *decisions // nil: not configured
+	metadataKey     *authzen.MetadataKey // of decisions; nil: metadata are unsigned
+	decisions       *decisions           // nil: not configured
 
 	durability audit.Durability
 

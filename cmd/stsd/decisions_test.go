@@ -227,7 +227,7 @@ func TestDocumentedDecisions(t *testing.T) {
 			t.Errorf("no example is %s", block)
 		}
 	}
-	if shown != 8 {
+	if shown != 9 {
 		t.Errorf("%d questions and policies are shown", shown)
 	}
 }
@@ -252,7 +252,7 @@ func TestExampleDecisionKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Policy.Engine.V != policyCedar || c.Policy.Directory.V != "policies" || !c.Decisions.configured() || len(c.Decisions.Clients) != 1 ||
-		len(c.Decisions.Clients[0].Resources) != 3 || c.Decisions.Listener.ClientAuthorities.IsZero() {
+		c.Decisions.Metadata.IsZero() || len(c.Decisions.Clients[0].Resources) != 3 || c.Decisions.Listener.ClientAuthorities.IsZero() {
 		t.Errorf("%+v, %+v", c.Policy, c.Decisions)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -252,5 +253,52 @@ func TestPolicyStorePostgres(t *testing.T) {
 	v.waitLog(t, "version 2")
 	if wrong := v.token(t, d, "bob", doctorNIHII); wrong != "" {
 		t.Errorf("%q", wrong)
+	}
+}
+
+// TestPolicyStoreAfterReload: what a reload changed of the decisions over HTTP stays changed when a version of the policies comes in force: a
+// token that was replaced does not work again.
+func TestPolicyStoreAfterReload(t *testing.T) {
+	address, config := freeAddress(t), ""
+	v, _ := startDemoServerWith(t, func(dir, c string) string {
+		writeFiles(t, dir, "a.token", "Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldA\n", "b.token", "b-Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldA\n")
+		config = useStore(t, "file: policy.db")(dir, c) + `
+decisions:
+  address: ` + address + `
+  clients:
+    - {name: dtw, token-file: a.token, resources: [Role]}
+`
+		return config
+	})
+	ask := func() int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/access/v1/search/resource",
+			strings.NewReader(`{"subject": {"type": "Person", "id": "SSIN=00000000097"}, "action": {"name": "hold"}, "resource": {"type": "Role"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldA")
+		r.Header.Set("Content-Type", "application/json")
+		a, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Body.Close()
+		return a.StatusCode
+	}
+	if got := ask(); got != http.StatusOK {
+		t.Errorf("at first: %d", got)
+	}
+	writeFiles(t, v.dir, "stsd.yaml", strings.Replace(config, "a.token", "b.token", 1))
+	v.hangup <- syscall.SIGHUP
+	v.waitLog(t, "msg=reloaded")
+	if got := ask(); got != http.StatusUnauthorized {
+		t.Errorf("a token that was replaced: %d", got)
+	}
+	writeFiles(t, filepath.Join(v.dir, "policies"), "all.cedar", `@id("all") permit (principal is Person, action == Action::"release-attribute", resource in Profile::"APP1");`)
+	adopt(t, v.path, v.dir)
+	v.waitLog(t, "version 2")
+	if got := ask(); got != http.StatusUnauthorized {
+		t.Errorf("a token that was replaced is good again since other policies are in force: %d", got)
 	}
 }

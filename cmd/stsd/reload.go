@@ -98,6 +98,7 @@ func (s *system) reload(path string) (err error) {
 	}
 	s.mu.Lock()
 	s.config, s.rules = c, next.rules
+	s.decisionTLS, s.decisionClients, s.metadataKey = next.decisionTLS, next.decisionClients, next.metadataKey
 	s.takePolicyStore(next)
 	s.rollover = rollover{warned: s.rollover.warned}
 	s.takeSupply(next, own)
