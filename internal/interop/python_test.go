@@ -17,7 +17,7 @@ func TestPython(t *testing.T) {
 		lacking(t, "python3-zeep, python3-xmlsec or python3-openssl")
 	}
 	t.Run("consumer", func(t *testing.T) {
-		c := consumer{command: []string{debianPython, "-B", "python/consumer.py"}, kinds: kinds,
+		c := consumer{command: []string{debianPython, "-B", "python/consumer.py", "service.wsdl"}, kinds: kinds,
 			tokens: join(tokens, inner, []token{
 				{name: "PrefixList", variant: "inclusive", want: admitted},
 				{name: "its own signature, which leaves the token out", variant: "stock", want: badSignature},

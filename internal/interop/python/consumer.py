@@ -1,4 +1,4 @@
-"""consumer.py: asks for tokens and calls with them, by zeep and xmlsec. See the package comment for commands."""
+"""consumer.py WSDL: asks for tokens and calls with them, by zeep and xmlsec. See the package comment for commands."""
 
 import base64
 import os
@@ -132,7 +132,7 @@ class Consumer:
     def __init__(self):
         self.inner = Inner()
         self.services = {}
-        wsdl = os.path.join(os.path.dirname(os.path.abspath(__file__)), "service.wsdl")
+        wsdl = sys.argv[1]
         self.guarded = zeep.Client(wsdl)
 
     def token(self, url, ssin, identity, holder, out, variant):
