@@ -17,7 +17,7 @@ const gsoapShare = "/usr/share/gsoap"
 
 // gsoap builds one of the programs in folder gsoap with the wsse plugin of Debian: a client
 // (-C) or a server (-S) of soapcpp2.
-func gsoap(t *testing.T, name, flag, stubs string) string {
+func gsoap(t *testing.T, name, flag string, sources ...string) string {
 	t.Helper()
 	compiler := judge.Require(t, "gcc")
 	dir := t.TempDir()
@@ -39,9 +39,9 @@ func gsoap(t *testing.T, name, flag, stubs string) string {
 	tailor(t, "plugin/wsseapi.c", filepath.Join(dir, "wsseapi.c"), []edit{{`(?m)^const char \*saml[12]_URI = .*\n`, ""}})
 	for _, words := range [][]string{
 		{judge.Require(t, "soapcpp2"), "-c", flag, "-L", "-x", "-w", "-I" + gsoapShare + "/import:" + gsoapShare, name + ".gsoap.h"},
-		{compiler, "-std=gnu17", "-O1", "-w", "-DWITH_IPV6", "-DWITH_OPENSSL", "-DWITH_GZIP", "-DWITH_DOM", "-I.", "-I" + gsoapShare + "/plugin", "-o", name,
-			name + ".c", "soapC.c", stubs, "wsseapi.c", gsoapShare + "/plugin/smdevp.c", gsoapShare + "/plugin/mecevp.c",
-			"-lgsoapssl", "-lssl", "-lcrypto", "-lz"},
+		append(append([]string{compiler, "-std=gnu17", "-O1", "-w", "-DWITH_IPV6", "-DWITH_OPENSSL", "-DWITH_GZIP", "-DWITH_DOM", "-I.", "-I" + gsoapShare + "/plugin",
+			"-o", name, name + ".c", "soapC.c", "wsseapi.c", gsoapShare + "/plugin/smdevp.c", gsoapShare + "/plugin/mecevp.c"}, sources...),
+			"-lgsoapssl", "-lssl", "-lcrypto", "-lz", "-pthread"),
 	} {
 		command := exec.Command(words[0], words[1:]...)
 		command.Dir = dir
@@ -99,5 +99,8 @@ func TestGSOAP(t *testing.T) {
 				t.Errorf("%s instead of %s", got, badSignature)
 			}
 		})
+	})
+	t.Run("provider", func(t *testing.T) {
+		(&provider{command: []string{gsoap(t, "provider", "-S", "soapServer.c", gsoapShare+"/custom/struct_timeval.c")}, kinds: kinds}).provide(t)
 	})
 }
