@@ -76,6 +76,7 @@ func tailor(t *testing.T, from, to string, edits []edit) {
 // TestGSOAP: the plugin signs the header alone, so its consumer asks in fallback, with one
 // certificate in both places and no signature inside.
 func TestGSOAP(t *testing.T) {
+	apart(t)
 	judge.Require(t, "soapcpp2")
 	if _, err := os.Stat("/usr/include/stdsoap2.h"); err != nil {
 		lacking(t, "the Debian package libgsoap-dev")

@@ -40,6 +40,7 @@ var jdkTokens = []token{
 }
 
 func TestJDK(t *testing.T) {
+	apart(t)
 	judge.Require(t, "javac")
 	command := compile(t, "Jdk", "", "java")
 	t.Run("consumer", func(t *testing.T) {

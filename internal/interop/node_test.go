@@ -35,10 +35,12 @@ func nodeModules(t *testing.T) string {
 }
 
 func TestNode(t *testing.T) {
+	apart(t)
 	node := judge.Require(t, "node")
-	t.Setenv("INTEROP_MODULES", nodeModules(t))
+	with := []string{judge.Require(t, "env"), "INTEROP_MODULES=" + nodeModules(t), node}
+	command := func(words ...string) []string { return append(with[:len(with):len(with)], words...) }
 	t.Run("consumer", func(t *testing.T) {
-		c := consumer{command: []string{node, "node/consumer.js", "request.xml", "service.wsdl"}, kinds: kinds,
+		c := consumer{command: command("node/consumer.js", "request.xml", "service.wsdl"), kinds: kinds,
 			tokens: join(tokens, inner, []token{
 				{name: "its own transforms", variant: "stock-transforms", want: "fault UnsupportedAlgorithm SOA-01001"},
 				{name: "its own identifiers", variant: "stock-ids", want: admitted},
@@ -52,6 +54,6 @@ func TestNode(t *testing.T) {
 		c.consume(t)
 	})
 	t.Run("provider", func(t *testing.T) {
-		(&provider{command: []string{node, "node/provider.js"}, kinds: kinds}).provide(t)
+		(&provider{command: command("node/provider.js"), kinds: kinds}).provide(t)
 	})
 }

@@ -12,6 +12,7 @@ import (
 const debianPython = "/usr/bin/python3"
 
 func TestPython(t *testing.T) {
+	apart(t)
 	judge.Require(t, debianPython)
 	if err := exec.Command(debianPython, "-c", "import zeep, xmlsec, lxml, OpenSSL, cryptography").Run(); err != nil {
 		lacking(t, "python3-zeep, python3-xmlsec or python3-openssl")

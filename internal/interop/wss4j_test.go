@@ -33,6 +33,7 @@ func lacking(t *testing.T, what string) {
 }
 
 func TestWSS4J(t *testing.T) {
+	apart(t)
 	judge.Require(t, "javac")
 	command := compile(t, "Wss4j", jars(t), "java", "wss4j")
 	t.Run("consumer", func(t *testing.T) {
