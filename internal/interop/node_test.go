@@ -42,6 +42,7 @@ func TestNode(t *testing.T) {
 	t.Run("consumer", func(t *testing.T) {
 		c := consumer{command: command("node/consumer.js", "request.xml", "service.wsdl"), kinds: kinds,
 			tokens: join(tokens, inner, []token{
+				{name: "PrefixList", variant: "inclusive", want: admitted},
 				{name: "its own transforms", variant: "stock-transforms", want: "fault UnsupportedAlgorithm SOA-01001"},
 				{name: "its own identifiers", variant: "stock-ids", want: admitted},
 				{name: "token not signed", variant: "token-unsigned", want: badSignature},

@@ -35,7 +35,6 @@ class Jdk implements Stack {
         // The factory wraps base64 at 76 characters: the line ends are written as &#13; and a line feed.
         KeyInfo info = factory.getKeyInfoFactory().newKeyInfo(List.of(factory.getKeyInfoFactory().newX509Data(List.of(holder.certificate()))));
         DOMSignContext context = new DOMSignContext(holder.key(), request, request.getFirstChild());
-        allow(context);
         factory.newXMLSignature(signedInfo(List.of(reference), holder, variant), info).sign(context);
     }
 
@@ -85,14 +84,8 @@ class Jdk implements Stack {
         reference.appendChild(token);
         KeyInfo info = factory.getKeyInfoFactory().newKeyInfo(List.<XMLStructure>of(new DOMStructure(reference)));
         DOMSignContext context = new DOMSignContext(by.key(), security);
-        allow(context);
         context.setDefaultNamespacePrefix("ds");
         factory.newXMLSignature(signedInfo(references, by, variant), info).sign(context);
-    }
-
-    /** Signing with SHA-1 is forbidden by default since JDK 17. */
-    private static void allow(DOMSignContext context) {
-        context.setProperty("org.jcp.xml.dsig.secureValidation", Boolean.FALSE);
     }
 
     private SignedInfo signedInfo(List<Reference> references, Credential by, String variant) throws Exception {

@@ -73,7 +73,7 @@ class Header:
         holder = wsse_element.SecurityTokenReference()
         holder.append(reference)
         info.append(holder)
-        security.append(signature)
+        security.insert(0, signature)  # where zeep puts its own: before what it refers to
         context = xmlsec.SignatureContext()
         context.key = self.by.key
         body = envelope.find(path((SOAP, "Body")))
