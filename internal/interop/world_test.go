@@ -131,7 +131,7 @@ func look(root string) error {
 			return err
 		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != root:
 			return fs.SkipDir
-		case entry.IsDir() || !slices.Contains([]string{".go", ".mod", ".java", ".py", ".js", ".json", ".c", ".h", ".xml", ".wsdl", ".xsd"}, filepath.Ext(path)):
+		case entry.IsDir() || !slices.Contains([]string{".go", ".mod", ".java", ".py", ".js", ".json", ".php", ".c", ".h", ".xml", ".wsdl", ".xsd"}, filepath.Ext(path)):
 			return nil
 		}
 		_, err = os.Stat(path)
