@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +161,7 @@ func changed(t *testing.T, assertion []byte) []byte {
 type issue struct {
 	sts         string // who signs; empty is our token service
 	certificate string // whose certificate stands in the signature; empty is the signer's
+	holder      string // empty is alice-ehealth
 	end         time.Duration
 }
 
@@ -180,7 +182,7 @@ func (w *world) assertion(t *testing.T, id, kind string, how issue) []byte {
 	}
 	assertion, err := saml.AppendAssertion(nil, &saml.Issue{
 		AssertionID: id, Issuer: sts.IssuerName, IssueInstant: now.Add(-2 * time.Hour), NotBefore: now.Add(-2 * time.Hour), NotOnOrAfter: now.Add(how.end),
-		Holder: w.pki.certificates["alice-ehealth-"+kind], Subject: saml.Name{Subject: "CN=Alice", Issuer: "CN=TEST CA"},
+		Holder: w.pki.certificates[or(how.holder, "alice-ehealth")+"-"+kind], Subject: saml.Name{Subject: "CN=Alice", Issuer: "CN=TEST CA"},
 		Attributes: []saml.Statement{
 			{Name: "urn:be:fgov:person:ssin", Namespace: "urn:be:fgov:identification-namespace", Values: []string{testpki.AliceSSIN}},
 			{Name: doctorBoolean, Namespace: "urn:be:fgov:certified-namespace:ehealth", Values: []string{"true"}},
@@ -254,48 +256,48 @@ func (w *world) ours(t *testing.T, url, kind string) {
 
 // refused sends what a provider must refuse, and says why it must.
 func (w *world) refused(t *testing.T, url, kind string) {
-	now := time.Now()
-	id := func() string { return "_" + rand.Text() }
-	alice := "alice-ehealth-" + kind
-	type sent struct {
-		name, want string
-		message    func(t *testing.T) []byte
-	}
-	with := func(how issue) func(*testing.T) []byte {
+	// by makes a call with an assertion, signed by somebody.
+	by := func(how issue, signer string, created time.Duration, edit func([]byte) []byte) func(*testing.T) []byte {
 		return func(t *testing.T) []byte {
-			id := id()
-			return w.message(t, w.assertion(t, id, kind, how), id, alice, now)
+			id := "_" + rand.Text()
+			assertion := w.assertion(t, id, kind, how)
+			if edit != nil {
+				assertion = edit(assertion)
+			}
+			return w.message(t, assertion, id, signer+"-"+kind, time.Now().Add(created))
 		}
 	}
-	for _, s := range []sent{
-		{"nothing", "", with(issue{})},
-		{"a byte of the assertion", "assertion signature", func(t *testing.T) []byte {
-			id := id()
-			return w.message(t, changed(t, w.assertion(t, id, kind, issue{})), id, alice, now)
-		}},
-		{"expired", "assertion expired", with(issue{end: -time.Minute})},
-		{"another token service", "sts untrusted", with(issue{sts: "other-sts"})},
-		{"another key, our certificate", "assertion signature", with(issue{sts: "other-sts", certificate: "sts"})},
-		{"signed by somebody else", "message signature", func(t *testing.T) []byte {
-			id := id()
-			return w.message(t, w.assertion(t, id, kind, issue{}), id, "bob-ehealth-"+kind, now)
-		}},
-		{"a byte of the body", "message signature", func(t *testing.T) []byte {
-			id := id()
-			return bytes.Replace(w.message(t, w.assertion(t, id, kind, issue{}), id, alice, now), []byte("doctor?"), []byte("doktor?"), 1)
-		}},
-		{"a byte of the Timestamp", "message signature", func(t *testing.T) []byte {
-			id := id()
-			from := now.UTC().Add(time.Minute).Format("2006-01-02T15:04:05")
-			to := now.UTC().Add(2 * time.Minute).Format("2006-01-02T15:04:05")
-			return bytes.Replace(w.message(t, w.assertion(t, id, kind, issue{}), id, alice, now), []byte("<wsu:Expires>"+from), []byte("<wsu:Expires>"+to), 1)
-		}},
-		{"an hour old", "timestamp", func(t *testing.T) []byte {
-			id := id()
-			return w.message(t, w.assertion(t, id, kind, issue{}), id, alice, now.Add(-time.Hour))
-		}},
+	edited := func(old, new string) func(t *testing.T) []byte {
+		good := by(issue{}, "alice-ehealth", 0, nil)
+		return func(t *testing.T) []byte {
+			t.Helper()
+			message := good(t)
+			bad := bytes.Replace(message, []byte(old), []byte(new), 1)
+			if bytes.Equal(bad, message) {
+				t.Fatal("nothing was changed")
+			}
+			return bad
+		}
+	}
+	for _, s := range []struct {
+		name, want string
+		message    func(t *testing.T) []byte
+	}{
+		{"nothing", "", by(issue{}, "alice-ehealth", 0, nil)},
+		{"a byte of the assertion", "assertion signature", by(issue{}, "alice-ehealth", 0, func(assertion []byte) []byte { return changed(t, assertion) })},
+		{"expired", "assertion expired", by(issue{end: -time.Minute}, "alice-ehealth", 0, nil)},
+		{"another token service", "sts untrusted", by(issue{sts: "other-sts"}, "alice-ehealth", 0, nil)},
+		{"another key, our certificate", "assertion signature", by(issue{sts: "other-sts", certificate: "sts"}, "alice-ehealth", 0, nil)},
+		{"a stranger's holder", "holder untrusted", by(issue{holder: "stranger-ehealth"}, "stranger-ehealth", 0, nil)},
+		{"signed by somebody else", "message signature", by(issue{}, "bob-ehealth", 0, nil)},
+		{"a byte of the body", "message signature", edited("doctor?", "doktor?")},
+		{"a byte of the Timestamp", "message signature", edited("Z</wsu:Expires>", "0Z</wsu:Expires>")},
+		{"an hour old", "timestamp", by(issue{}, "alice-ehealth", -time.Hour, nil)},
 	} {
 		t.Run("refused/"+s.name, func(t *testing.T) {
+			if s.want != "" && !slices.Contains(Refusals, s.want) {
+				t.Fatal("that is no word for a refusal")
+			}
 			response, err := http.Post(url, "text/xml; charset=utf-8", bytes.NewReader(s.message(t)))
 			if err != nil {
 				t.Fatal(err)

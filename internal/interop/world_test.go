@@ -246,7 +246,7 @@ func free() (one, another string, err error) {
 }
 
 func await(url string) error {
-	for range 300 {
+	for range 1200 {
 		if response, err := http.Get(url); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {

@@ -24,8 +24,8 @@ import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 
 /** javax.xml.crypto of the JDK; the header is written by hand. */
-class Jdk implements Stack {
-    final XMLSignatureFactory factory = XMLSignatureFactory.getInstance("DOM");
+final class Jdk implements Stack {
+    private final XMLSignatureFactory factory = XMLSignatureFactory.getInstance("DOM");
 
     @Override
     public void signRequest(Element request, Credential holder, String variant) throws Exception {
@@ -132,7 +132,7 @@ class Jdk implements Stack {
         return assertion;
     }
 
-    static boolean fresh(Element timestamp) {
+    private static boolean fresh(Element timestamp) {
         try {
             Instant now = Instant.now();
             return !Instant.parse(Dom.text(Dom.child(timestamp, Names.WSU, "Created"))).isAfter(now.plusSeconds(60))
@@ -143,7 +143,7 @@ class Jdk implements Stack {
     }
 
     /** The signature verifies and is over exactly these. */
-    void verify(Element element, PublicKey key, String why, Set<String> uris) throws Exception {
+    private void verify(Element element, PublicKey key, String why, Set<String> uris) throws Exception {
         Refused.unless(element != null, why);
         DOMValidateContext context = new DOMValidateContext(key, element);
         context.setProperty("org.jcp.xml.dsig.secureValidation", Boolean.TRUE);

@@ -9,7 +9,7 @@ const w = require("./wire.js");
 
 const [authority, ...services] = process.argv.slice(3).map((file) => new crypto.X509Certificate(fs.readFileSync(file)));
 
-function require_(good, why) {
+function demand(good, why) {
   if (!good) throw new w.Refused(why);
 }
 
@@ -20,16 +20,16 @@ function valid(certificate, now) {
 // holder is the certificate of the holder of a good assertion.
 function holder(assertion, now) {
   const window = w.child(assertion, w.NS.saml, "Conditions");
-  require_(window && Date.parse(window.getAttribute("NotBefore")) <= now && now < Date.parse(window.getAttribute("NotOnOrAfter")), "assertion expired");
+  demand(window && Date.parse(window.getAttribute("NotBefore")) <= now && now < Date.parse(window.getAttribute("NotOnOrAfter")), "assertion expired");
   const issuer = w.certificate(w.child(assertion, w.NS.ds, "Signature"));
   const service = services.find((s) => s.raw.equals(issuer));
-  require_(service, "sts untrusted");
+  demand(service, "sts untrusted");
   w.verifyAssertion(assertion, service.publicKey);
   const subject = w.child(w.child(assertion, w.NS.saml, "AuthenticationStatement"), w.NS.saml, "Subject");
   const confirmation = w.child(subject, w.NS.saml, "SubjectConfirmation");
-  require_(w.text(w.child(confirmation, w.NS.saml, "ConfirmationMethod")) === "urn:oasis:names:tc:SAML:1.0:cm:holder-of-key", "holder untrusted");
+  demand(w.text(w.child(confirmation, w.NS.saml, "ConfirmationMethod")) === "urn:oasis:names:tc:SAML:1.0:cm:holder-of-key", "holder untrusted");
   const certificate = new crypto.X509Certificate(w.certificate(confirmation));
-  require_(certificate.checkIssued(authority) && certificate.verify(authority.publicKey) && valid(certificate, now), "holder untrusted");
+  demand(certificate.checkIssued(authority) && certificate.verify(authority.publicKey) && valid(certificate, now), "holder untrusted");
   return certificate;
 }
 
@@ -41,13 +41,13 @@ function admit(message) {
   const security = w.child(w.child(envelope, w.NS.soap, "Header"), w.NS.wsse, "Security");
   const timestamp = w.child(security, w.NS.wsu, "Timestamp");
   const created = Date.parse(w.text(w.child(timestamp, w.NS.wsu, "Created")));
-  require_(created <= now + 60e3 && Date.parse(w.text(w.child(timestamp, w.NS.wsu, "Expires"))) > now, "timestamp");
+  demand(created <= now + 60e3 && Date.parse(w.text(w.child(timestamp, w.NS.wsu, "Expires"))) > now, "timestamp");
   const assertion = w.child(security, w.NS.saml, "Assertion");
-  require_(assertion, "assertion signature");
+  demand(assertion, "assertion signature");
   const certificate = holder(assertion, now);
   const signature = w.child(security, w.NS.ds, "Signature");
   const reference = w.child(w.child(signature, w.NS.ds, "KeyInfo"), w.NS.wsse, "SecurityTokenReference");
-  require_(body && w.text(w.child(reference, w.NS.wsse, "KeyIdentifier")) === assertion.getAttribute("AssertionID"), "message signature");
+  demand(body && w.text(w.child(reference, w.NS.wsse, "KeyIdentifier")) === assertion.getAttribute("AssertionID"), "message signature");
   const ids = [body, timestamp].map((e) => e.getAttributeNS(w.NS.wsu, "Id"));
   w.verify(message, signature, certificate.publicKey, "Id", ids, "message signature");
   return assertion;
