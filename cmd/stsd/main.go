@@ -30,6 +30,6 @@ To see it at work: stsd demo`,
 			HiddenDefaultCmd: true,
 		},
 	}
-	root.AddCommand(demoCommand(), serveCommand(), checkCommand(), configCommand(), keysCommand(), certCommand(), crlCommand(), registryCommand(), auditCommand(), versionCommand())
+	root.AddCommand(demoCommand(), serveCommand(), checkCommand(), configCommand(), keysCommand(), certCommand(), crlCommand(), registryCommand(), serviceCommand(), auditCommand(), versionCommand())
 	return root
 }
