@@ -45,7 +45,7 @@ func TestJDK(t *testing.T) {
 	command := compile(t, "Jdk", "", "java")
 	t.Run("consumer", func(t *testing.T) {
 		c := consumer{command: append(command[:len(command):len(command)], "consume", "request.xml"), kinds: kinds, tokens: join(tokens, inner, jdkTokens),
-			calls: []call{{name: "PrefixList", variant: "inclusive", want: admitted}, {name: "SHA-1", variant: "sha1", kind: "rsa", want: refusedSHA1}}}
+			calls: []call{{name: "PrefixList", variant: "inclusive", want: admitted}, {name: "assertion signed too", variant: "assertion-signed", want: admitted}, {name: "SHA-1", variant: "sha1", kind: "rsa", want: refusedSHA1}}}
 		c.consume(t)
 	})
 	t.Run("provider", func(t *testing.T) {

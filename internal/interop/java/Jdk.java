@@ -59,7 +59,9 @@ final class Jdk implements Stack {
         Element identifier = message.createElementNS(Names.WSSE, "wsse:KeyIdentifier");
         identifier.setAttribute("ValueType", Names.ASSERTION_ID);
         identifier.setTextContent(assertion.getAttribute("AssertionID"));
-        sign(message, security, identifier, holder, variant, "id-1", "TS-1");
+        assertion.setIdAttributeNS(null, "AssertionID", true);
+        if (variant.equals("assertion-signed")) sign(message, security, identifier, holder, variant, "id-1", "TS-1", assertion.getAttribute("AssertionID"));
+        else sign(message, security, identifier, holder, variant, "id-1", "TS-1");
     }
 
     private static Element security(Document message, Instant created) {
