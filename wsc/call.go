@@ -83,7 +83,7 @@ func (c *Client) Sign(action string, token *Token, body []byte) ([]byte, error) 
 	}
 	message, err := out.Append(nil, signer)
 	if err != nil {
-		return nil, refuseFor(BadRequest, err)
+		return nil, unsigned(err)
 	}
 	return message, nil
 }

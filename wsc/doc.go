@@ -5,7 +5,7 @@
 //
 //	identity, err := certs.LoadSigner(…)              // the doctor's eID
 //	holder, err := certs.LoadSigner(…)                // the eHealth certificate of the software
-//	credentials, err := wsc.NewCredentials(wsc.Session, identity, holder)
+//	credentials, err := wsc.NewCredentials(wsc.ModeSession, identity, holder)
 //	client, err := wsc.NewClient(wsc.Config{Trust: verifier})
 //	token, err := client.Token(ctx, endpoint, credentials, &wsc.Request{Attributes: …, Validity: 24 * time.Hour})
 //	answer, err := client.Call(ctx, service, action, token, body)

@@ -14,10 +14,15 @@ const (
 	_                 Reason = iota
 	BadConfig                // a configuration that is incomplete or contradicts itself
 	BadCredentials           // certificates that do not fit the mode, or are not valid now
+	KeyUnavailable           // a key that does not sign now: a card or token that is away
+	StoreKey                 // a store's key that is missing, unfit, or not the one it was written with
+	StoreDamaged             // a store that was altered, or is none
+	SessionClosed            // a session that was closed
 	BadRequest               // a request or body that cannot be sent
 	BadEndpoint              // an address that is none, or plain http to another machine
 	NoTrust                  // no trusted STS certificate is configured
 	TokenNotValid            // the token is not valid now; nothing was sent
+	ClockOff                 // refused, and the server's clock is far from ours
 	Unreachable              // no connection, or it broke
 	TimedOut                 // no answer in time
 	Canceled                 // the caller gave up
@@ -49,10 +54,15 @@ const (
 var reasons = [...]string{
 	BadConfig:         "configuration",
 	BadCredentials:    "credentials",
+	KeyUnavailable:    "key does not sign now",
+	StoreKey:          "key of the store",
+	StoreDamaged:      "store damaged",
+	SessionClosed:     "session closed",
 	BadRequest:        "request",
 	BadEndpoint:       "endpoint",
 	NoTrust:           "no trusted STS certificate",
 	TokenNotValid:     "token not valid now",
+	ClockOff:          "clocks apart",
 	Unreachable:       "server unreachable",
 	TimedOut:          "no answer in time",
 	Canceled:          "canceled",

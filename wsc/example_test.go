@@ -22,7 +22,7 @@ func Example() {
 	if err != nil {
 		return
 	}
-	credentials, err := wsc.NewCredentials(wsc.Session, identity, holder)
+	credentials, err := wsc.NewCredentials(wsc.ModeSession, identity, holder)
 	if err != nil {
 		return
 	}

@@ -63,7 +63,7 @@ func credentialsOf(t testing.TB, mode wsc.Mode, identity, holder *testpki.Leaf) 
 // alice is a doctor with her eID and the software's eHealth certificate.
 func alice(t testing.TB) *wsc.Credentials {
 	pki := testpki.Load()
-	return credentialsOf(t, wsc.Session, &pki.AliceEID, &pki.AliceEHealth)
+	return credentialsOf(t, wsc.ModeSession, &pki.AliceEID, &pki.AliceEHealth)
 }
 
 // unmade stands for a Verifier that clientOf makes, unless the test says another, or

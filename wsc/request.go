@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sceau/attrs"
+	"sceau/certs"
 	"sceau/saml"
 	"sceau/soap"
 )
@@ -161,7 +162,7 @@ func (c *Client) message(q *query) ([]byte, error) {
 	}
 	content, err := saml.AppendQuery(nil, &q.Query, signer)
 	if err != nil {
-		return nil, refuseFor(BadRequest, err)
+		return nil, unsigned(err)
 	}
 	out := soap.Outgoing{
 		Content:     content,
@@ -172,7 +173,15 @@ func (c *Client) message(q *query) ([]byte, error) {
 	}
 	message, err := out.Append(nil, q.credentials.header)
 	if err != nil {
-		return nil, refuseFor(BadRequest, err)
+		return nil, unsigned(err)
 	}
 	return message, nil
+}
+
+// unsigned tells a key that does not sign now from a message that cannot be written.
+func unsigned(err error) error {
+	if certs.ReasonOf(err) == certs.Unavailable {
+		return refuseFor(KeyUnavailable, err)
+	}
+	return refuseFor(BadRequest, err)
 }
