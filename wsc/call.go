@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"sceau/soap"
 	"sceau/xmlsec"
@@ -61,8 +62,8 @@ func (c *Client) Sign(action string, token *Token, body []byte) ([]byte, error) 
 		return nil, refuse(BadRequest, "no token")
 	}
 	now := c.config.Now()
-	if now.Add(c.config.Skew).Before(token.notBefore) || !now.Before(token.notOnOrAfter) {
-		return nil, refuse(TokenNotValid, fmt.Sprintf("it is from %s until %s", stamp(token.notBefore), stamp(token.notOnOrAfter)))
+	if err := c.usable(token, now); err != nil {
+		return nil, err
 	}
 	document, err := xmltext.Parse(body, c.limits)
 	if err != nil {
@@ -86,6 +87,15 @@ func (c *Client) Sign(action string, token *Token, body []byte) ([]byte, error) 
 		return nil, unsigned(err)
 	}
 	return message, nil
+}
+
+// usable says whether a token is valid for a message that is made now. A clock of ours
+// that is behind does not keep it from being used.
+func (c *Client) usable(token *Token, now time.Time) error {
+	if now.Add(c.config.Skew).Before(token.notBefore) || !now.Before(token.notOnOrAfter) {
+		return refuse(TokenNotValid, fmt.Sprintf("it is from %s until %s", stamp(token.notBefore), stamp(token.notOnOrAfter)))
+	}
+	return nil
 }
 
 // standalone returns an element with the namespace declarations in scope of which it

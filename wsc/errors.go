@@ -15,8 +15,8 @@ const (
 	BadConfig                // a configuration that is incomplete or contradicts itself
 	BadCredentials           // certificates that do not fit the mode, or are not valid now
 	KeyUnavailable           // a key that does not sign now: a card or token that is away
-	StoreKey                 // a store's key that is missing, unfit, or not the one it was written with
-	StoreDamaged             // a store that was altered, or is none
+	BadStoreKey              // a store's key that is missing, unfit, or not the one it was written with
+	BadStore                 // a store that was altered, or is none
 	SessionClosed            // a session that was closed
 	BadRequest               // a request or body that cannot be sent
 	BadEndpoint              // an address that is none, or plain http to another machine
@@ -55,8 +55,8 @@ var reasons = [...]string{
 	BadConfig:         "configuration",
 	BadCredentials:    "credentials",
 	KeyUnavailable:    "key does not sign now",
-	StoreKey:          "key of the store",
-	StoreDamaged:      "store damaged",
+	BadStoreKey:       "key of the store",
+	BadStore:          "store damaged",
 	SessionClosed:     "session closed",
 	BadRequest:        "request",
 	BadEndpoint:       "endpoint",

@@ -71,11 +71,8 @@ func (c *Client) query(credentials *Credentials, request *Request) (*query, erro
 	if validity < 0 {
 		return nil, refuse(BadRequest, "negative validity")
 	}
-	q := &query{credentials: credentials, identification: request.Identification}
-	if q.identification == nil {
-		q.identification = credentials.Identification()
-	}
-	if err := q.designate(request.Attributes); err != nil {
+	q, err := c.designated(credentials, request)
+	if err != nil {
 		return nil, err
 	}
 	id := c.config.NewID()
@@ -93,6 +90,21 @@ func (c *Client) query(credentials *Credentials, request *Request) (*query, erro
 	}
 	for _, d := range q.designators {
 		q.Designators = append(q.Designators, saml.Statement{Name: d.Name, Namespace: d.Namespace})
+	}
+	return q, nil
+}
+
+// designated begins a query: what is claimed and what is asked.
+func (c *Client) designated(credentials *Credentials, request *Request) (*query, error) {
+	if credentials == nil || credentials.identity == nil {
+		return nil, refuse(BadCredentials, "none")
+	}
+	q := &query{credentials: credentials, identification: request.Identification}
+	if q.identification == nil {
+		q.identification = credentials.Identification()
+	}
+	if err := q.designate(request.Attributes); err != nil {
+		return nil, err
 	}
 	return q, nil
 }
