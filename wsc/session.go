@@ -93,7 +93,9 @@ type Session struct {
 	retryAt  time.Time
 	rests    []time.Time // for each endpoint: until then it comes after the others
 	closed   bool
-	notify   sync.Mutex
+
+	notify sync.Mutex // one event at a time
+	saving sync.Mutex // one writing of the store at a time
 }
 
 // held is a token with its place in the schedule. Immutable.

@@ -65,6 +65,7 @@ func (s *Session) renew(f *flight) {
 		f.err = err
 	}
 	retryAt := s.retryAt
+	s.flight = nil
 	s.mu.Unlock()
 	close(f.done)
 	switch {
@@ -74,9 +75,6 @@ func (s *Session) renew(f *flight) {
 	case !canceled:
 		s.tell(SessionEvent{Kind: RenewalFailed, Next: retryAt, Err: err})
 	}
-	s.mu.Lock()
-	s.flight = nil
-	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
 	default:

@@ -69,6 +69,14 @@ func (s *Session) keep(h *held, obtained time.Time) {
 	if s.config.Store == nil {
 		return
 	}
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	last := s.held == h
+	s.mu.Unlock()
+	if !last {
+		return // a newer one came meanwhile
+	}
 	err := s.config.Store.save(&kept{Assertion: h.token.source, Mode: h.mode.String(), Endpoint: h.endpoint, Obtained: obtained, LeftOut: h.token.leftOut})
 	if err != nil {
 		s.tell(SessionEvent{Kind: NotStored, Err: err})
