@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"sceau/soap"
@@ -35,8 +34,8 @@ func (c *Client) Call(ctx context.Context, endpoint, action string, token *Token
 	if err != nil {
 		return nil, err
 	}
-	if len(x.answer) == 0 && (x.status == http.StatusOK || x.status == http.StatusAccepted || x.status == http.StatusNoContent) {
-		return nil, nil // a one-way operation (WS-I Basic Profile 1.1 R2714)
+	if x.empty() {
+		return nil, nil
 	}
 	document, err := c.parse(x)
 	if err != nil {
