@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,15 +13,19 @@ import (
 	"github.com/spf13/pflag"
 
 	"sceau/certs"
+	"sceau/certs/pkcs11"
 	"sceau/wsc"
 )
 
 // A keyFlag says where a key and its certificate lie.
-type keyFlag struct{ name, file, key, passphrase string }
+type keyFlag struct {
+	name, file, key, passphrase string
+	token                       *pkcs11.Key // opened by load; nil for a key in a file
+}
 
 func (k *keyFlag) register(flags *pflag.FlagSet, what string) {
 	flags.StringVar(&k.file, k.name, "", what+": a PKCS #12 `FILE`, a PEM file with certificate and key, or the certificate alone")
-	flags.StringVar(&k.key, k.name+"-key", "", "PEM `FILE` with the private key, when it is not in the other file")
+	flags.StringVar(&k.key, k.name+"-key", "", "PEM `FILE` with the private key, when it is not in the other file; or the pkcs11 URI (RFC 7512) of a key on a token")
 	flags.StringVar(&k.passphrase, k.name+"-passphrase-file", "", "`FILE` with the passphrase of the PKCS #12 file (default: --passphrase-file)")
 }
 
@@ -33,6 +38,8 @@ func (k *keyFlag) load(shared string) (*certs.Signer, error) {
 	}
 	config := certs.KeyConfig{At: time.Now()}
 	switch {
+	case pkcs11.IsURI(k.key):
+		config.Certificate, config.Open = k.file, k.open
 	case k.key != "":
 		config.Key, config.Certificate = k.key, k.file
 	case len(content) > 0 && content[0] == 0x30: // DER
@@ -48,6 +55,27 @@ func (k *keyFlag) load(shared string) (*certs.Signer, error) {
 		return nil, fmt.Errorf("--%s: %w", k.name, err)
 	}
 	return signer, nil
+}
+
+// open opens the key on a token that has a public key.
+func (k *keyFlag) open(public crypto.PublicKey) (crypto.Signer, error) {
+	uri, err := pkcs11.ParseURI(k.key)
+	if err != nil {
+		return nil, err
+	}
+	// One person works with it: a card has a session or two, and is not asked for signatures that nobody needs.
+	k.token, err = pkcs11.Open(pkcs11.Config{URI: uri, Public: public, Sessions: 1, Timeout: 10 * time.Second, HealthInterval: time.Hour, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	return k.token, nil
+}
+
+// close lets go of a token.
+func (k *keyFlag) close() {
+	if k.token != nil {
+		k.token.Close()
+	}
 }
 
 // network says how servers are reached.
