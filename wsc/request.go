@@ -30,9 +30,10 @@ type Request struct {
 // fit.
 type query struct {
 	saml.Query
-	credentials    *Credentials
-	identification []Attribute
-	designators    []attrs.Designator // all that is asked, identification first
+	credentials      *Credentials // nil in an examination
+	identity, holder *certs.Certificate
+	identification   []Attribute
+	designators      []attrs.Designator // all that is asked, identification first
 }
 
 // Token asks the STS at an address for a token. It sends at most one message.
@@ -99,7 +100,7 @@ func (c *Client) designated(credentials *Credentials, request *Request) (*query,
 	if credentials == nil || credentials.identity == nil {
 		return nil, refuse(BadCredentials, "none")
 	}
-	q := &query{credentials: credentials, identification: request.Identification}
+	q := &query{credentials: credentials, identity: credentials.Identity(), holder: credentials.Holder(), identification: request.Identification}
 	if q.identification == nil {
 		q.identification = credentials.Identification()
 	}
