@@ -135,26 +135,36 @@ func (t *trust) register(flags *pflag.FlagSet) {
 // over.
 func (t *trust) verifier() (*certs.Verifier, error) {
 	profile := certs.TokenIssuer()
+	var err error
+	if profile.Pinned, err = t.pins(); err != nil {
+		return nil, err
+	}
+	return certs.NewVerifier(certs.Config{Profiles: []certs.Profile{profile}, Log: slog.New(slog.DiscardHandler)})
+}
+
+// pins gives the certificates of the STS.
+func (t *trust) pins() ([][]byte, error) {
+	var all [][]byte
 	for _, file := range t.files {
 		ders, err := certs.ReadCertificates(file)
 		if err != nil {
 			return nil, fmt.Errorf("--trust: %w", err)
 		}
-		pinned := len(profile.Pinned)
+		before := len(all)
 		for _, der := range ders {
 			c, err := certs.ParseCertificate(der)
 			if err != nil {
 				return nil, fmt.Errorf("--trust %s: %w", file, err)
 			}
 			if !c.X509().IsCA {
-				profile.Pinned = append(profile.Pinned, der)
+				all = append(all, der)
 			}
 		}
-		if len(profile.Pinned) == pinned {
+		if len(all) == before {
 			return nil, fmt.Errorf("--trust %s: only certificates of authorities; give that of the STS itself", file)
 		}
 	}
-	return certs.NewVerifier(certs.Config{Profiles: []certs.Profile{profile}, Log: slog.New(slog.DiscardHandler)})
+	return all, nil
 }
 
 // makeClient makes a client, which trusts no STS when no file is given, and what

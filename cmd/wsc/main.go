@@ -61,7 +61,7 @@ func command() *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(tokenCommand(), showCommand(), callCommand(), proxyCommand(), clockCommand(), versionCommand())
+	root.AddCommand(tokenCommand(), showCommand(), explainCommand(), callCommand(), proxyCommand(), clockCommand(), versionCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}
@@ -101,7 +101,7 @@ func status(err error) int {
 		return exitClock
 	case errors.As(err, &refused), errors.As(err, &fault):
 		return exitRefused
-	case errors.Is(err, errUnverified), reason.Refused():
+	case errors.Is(err, errUnverified), errors.Is(err, errFails), reason.Refused():
 		return exitUnverified
 	case errors.Is(err, errClock):
 		return exitClock
