@@ -50,7 +50,7 @@ const (
 func newRig(t *testing.T, trust *certs.Verifier) *rig {
 	r := &rig{t: t, began: time.Now(), trust: trust, faults: map[string]fault{}}
 	r.sts = &fakeSTS{t: t, verifier: trust, replay: soap.NewMemoryReplay(100000), code: 200, now: r.truth}
-	r.sts.sign(&testpki.Load().STS)
+	r.sts.sign(&testpki.Load().STSP256)
 	var err error
 	r.client, err = wsc.NewClient(wsc.Config{Trust: trust, Now: r.now, Transport: r})
 	if err != nil {
@@ -290,7 +290,7 @@ func signing(leaf *testpki.Leaf) fault {
 		r.sts.mu.Unlock()
 		response, err := r.issued(message, nil, nil)
 		r.sts.mu.Lock()
-		r.sts.sign(&testpki.Load().STS)
+		r.sts.sign(&testpki.Load().STSP256)
 		r.sts.mu.Unlock()
 		return response, err
 	}

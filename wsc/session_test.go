@@ -399,7 +399,7 @@ func TestSessionRollover(t *testing.T) {
 		c.Profiles[4] = issuer
 		return c
 	}
-	trust, err := certs.NewVerifier(pinned(&pki.STS))
+	trust, err := certs.NewVerifier(pinned(&pki.STSP256))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -419,7 +419,7 @@ func TestSessionRollover(t *testing.T) {
 	if token, err := r.token(); err != nil || token != first {
 		t.Errorf("the token that is held: %v", err)
 	}
-	if err := trust.Reload(pinned(&pki.STS, &pki.Application)); err != nil {
+	if err := trust.Reload(pinned(&pki.STSP256, &pki.Application)); err != nil {
 		t.Fatal(err)
 	}
 	if token, err := r.session.Renew(t.Context()); err != nil || token == first {

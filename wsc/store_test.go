@@ -127,7 +127,11 @@ func TestStoreRefused(t *testing.T) {
 	}
 	refused(good, storeKey(t, otherKey), wsc.BadStoreKey)
 	refused(good, passphrase(t, oneKey), wsc.BadStoreKey)
+	const header = 16 + 1 + 16 + 32 + 16 + 12
 	for i := range good {
+		if i > header && i < len(good)-32 && i%97 != 0 {
+			continue // each octet of the header and the tag, some between
+		}
 		altered := bytes.Clone(good)
 		altered[i] ^= 1
 		want := []wsc.Reason{wsc.BadStore}

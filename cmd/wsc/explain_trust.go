@@ -137,7 +137,7 @@ func (f *explainFlags) verifier(root xmltext.Node, at time.Time) (*trusting, err
 	p.Pinned = issuer
 	profiles = append(profiles, p)
 	t.Verifier, err = certs.NewVerifier(certs.Config{
-		Profiles: profiles, CRL: certs.CRLConfig{Files: f.crls, Offline: true},
+		Profiles: profiles, CRL: certs.CRLConfig{Files: f.crls, Offline: true}, CacheEntries: 64,
 		Now: func() time.Time { return at }, Log: slog.New(slog.DiscardHandler),
 	})
 	return t, err
