@@ -214,6 +214,13 @@ func (s *Session) token(ctx context.Context, force bool) (*Token, error) {
 		}
 	}
 	f := s.begin()
+	// A token that is about to end is still better than waiting for its end.
+	var patience <-chan time.Time
+	if valid && !force {
+		timer := time.NewTimer(min(s.held.token.notOnOrAfter.Sub(now)/2, maxPatience))
+		defer timer.Stop()
+		patience = timer.C
+	}
 	s.mu.Unlock()
 	var err error
 	select {
@@ -222,6 +229,8 @@ func (s *Session) token(ctx context.Context, force bool) (*Token, error) {
 			return f.token, nil
 		}
 		err = f.err
+	case <-patience:
+		err = refuse(TimedOut, "the STS")
 	case <-ctx.Done():
 		err = refuseFor(Canceled, ctx.Err())
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -237,6 +246,9 @@ func (s *Session) token(ctx context.Context, force bool) (*Token, error) {
 	}
 	return nil, err
 }
+
+// maxPatience is how long a caller waits for the next token while one is valid.
+const maxPatience = 5 * time.Second
 
 // standing says how the held token stands: valid, and valid long enough that a message
 // with it is still good when it arrives. s.mu is held.

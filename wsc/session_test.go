@@ -101,6 +101,30 @@ func TestSessionLazy(t *testing.T) {
 	})
 }
 
+// In the last minute of a token the next one is waited for, but not until its end.
+func TestSessionLastMinute(t *testing.T) {
+	inBubble(t, sharedTrust(t), func(t *testing.T, r *rig) {
+		r.open(func(c *wsc.SessionConfig) { c.Lazy = true })
+		first, err := r.token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.breakdown(hanging)
+		for _, left := range []time.Duration{50 * time.Second, 4 * time.Second} {
+			time.Sleep(first.NotOnOrAfter().Sub(r.now()) - left)
+			asked := time.Now()
+			if token, err := r.token(); err != nil || token != first || time.Since(asked) != min(left/2, 5*time.Second) {
+				t.Errorf("%v before the end, after %v: %v", left, time.Since(asked), err)
+			}
+		}
+		r.breakdown(nil)
+		time.Sleep(2 * time.Minute)
+		if token, err := r.token(); err != nil || token == first {
+			t.Error(err)
+		}
+	})
+}
+
 // However many want a token at once, the STS is asked once; who gives up alone gives up.
 func TestSessionAsksOnce(t *testing.T) {
 	inBubble(t, sharedTrust(t), func(t *testing.T, r *rig) {

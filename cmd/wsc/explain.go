@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -48,7 +49,7 @@ a check fails.`,
 	flags.BoolVar(&f.personal, "personal", false, "show names, identifiers and values")
 	f.authorities.register(flags)
 	f.trust.register(flags)
-	flags.StringVar(&f.request, "request", "", "`FILE` with the request that an answer answers: then whom it is for is judged too")
+	flags.StringVar(&f.request, "request", "", "`FILE` with the message that an answer or fault answers: then whom an answer is for is judged too, and what a fault refused")
 	flags.BoolVar(&f.sha1, "sha1", false, "the STS or service admits SHA-1 in requests and calls")
 	flags.StringArrayVar(&f.clients, "client-name", nil, "`name` that the STS admits as Issuer of requests besides the subject name (repeatable)")
 	flags.StringArrayVar(&f.acceptClaimed, "accept-claimed", nil, "`name` of an identification attribute that the STS takes as claimed (repeatable)")
@@ -116,7 +117,7 @@ func (e *explanation) explain() error {
 	case kindFault:
 		fault, _ := wsc.ReadFault(n)
 		e.fault(fault)
-		return nil
+		return e.cause()
 	case kindAnswer, kindToken:
 		if made, err = e.answer(k, n); err != nil {
 			return err
@@ -130,6 +131,15 @@ func (e *explanation) explain() error {
 		judge = func(at time.Time) (*verdict, error) { return e.judgeRequest(root, at) }
 	}
 	return e.judge(judge, made)
+}
+
+// cause explains the message that --request says a fault answers.
+func (e *explanation) cause() error {
+	if e.request == nil {
+		return nil
+	}
+	fmt.Fprintln(e.out, "\nThe message that was refused:")
+	return (&explanation{flags: e.flags, out: e.out, content: e.request, at: e.at, fixed: e.fixed}).explain()
 }
 
 // judge judges at the moment that was asked for, and where that fails at the message's own.

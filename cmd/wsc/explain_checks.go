@@ -200,7 +200,9 @@ const (
 	answerComplete  = "it answers every attribute that was asked for"
 )
 
-func answerChecks(asked bool) []check {
+// answerChecks gives those that apply: some are of answers and not of an assertion alone,
+// some want to know what was asked.
+func answerChecks(soap, response, asked bool) []check {
 	all := []check{
 		{checkEnvelope, "the server is no STS, or failed before it could answer"},
 		{answerOne, "no STS sends two: somebody changed the answer"},
@@ -219,12 +221,19 @@ func answerChecks(asked bool) []check {
 		{answerSubject, "the token is somebody else's: tell the operator of the STS"},
 		{answerComplete, "tell the operator of the STS"},
 	}
-	if !asked {
-		all = slices.DeleteFunc(all, func(c check) bool {
-			return slices.Contains([]string{answerOurs, answerHolder, answerSubject, answerComplete}, c.name)
-		})
-	}
-	return all
+	return slices.DeleteFunc(all, func(c check) bool {
+		switch c.name {
+		case checkEnvelope:
+			return !soap
+		case answerForm, checkSuccess, answerThere:
+			return !response
+		case answerOurs, answerComplete:
+			return !response || !asked
+		case answerHolder, answerSubject:
+			return !asked
+		}
+		return false
+	})
 }
 
 // answerReasons says which check a refusal of the client is of: the first at which it can

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,7 +170,9 @@ func (e *explanation) judgeAnswer(root xmltext.Node, at time.Time) (*verdict, er
 		return nil, err
 	}
 	defer client.Close()
-	v := &verdict{what: "a client", checks: answerChecks(e.request != nil), failed: -1}
+	v := &verdict{what: "a client", failed: -1}
+	k, _ := kindOf(root)
+	v.checks = answerChecks(root.Is(soap.NamespaceEnvelope, "Envelope"), k == kindAnswer, e.request != nil)
 	if len(e.flags.trust.files) == 0 {
 		v.unchecked = append(v.unchecked, "whether the STS is trusted: give --trust")
 	}
@@ -189,6 +192,9 @@ func (e *explanation) judgeAnswer(root xmltext.Node, at time.Time) (*verdict, er
 		name := answerReasons[wsc.ReasonOf(err)]
 		if name == answerSigned && mismatch(err) {
 			name = answerIntact
+		}
+		if !slices.ContainsFunc(v.checks, func(c check) bool { return c.name == name }) {
+			return nil, err
 		}
 		v.failed, v.cause = locate(v.checks, name), strings.TrimPrefix(err.Error(), "wsc: ")
 	}

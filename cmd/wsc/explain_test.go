@@ -309,6 +309,17 @@ func TestExplainFault(t *testing.T) {
 	}
 }
 
+// With the message that it refused, a fault is explained by its true cause.
+func TestExplainFaultOf(t *testing.T) {
+	b := newBench(t)
+	stale := b.message(func(q *ststest.Query) { q.At = testpki.Now().Add(-20 * time.Minute) })
+	fault := b.answer(stale)
+	status, out, _ := b.explained(fault, "--request", b.put("request.xml", stale), "--at", "2026-11-21T20:00:00Z")
+	if check, _ := fails(out); status != exitUnverified || check != checkFresh || !strings.Contains(out, "A SOAP fault") || personal.MatchString(out) {
+		t.Error(out)
+	}
+}
+
 // The tables have a check for everything that can be refused.
 func TestExplainTables(t *testing.T) {
 	for r := soap.Malformed; r <= soap.NotCovered; r++ {
@@ -324,7 +335,7 @@ func TestExplainTables(t *testing.T) {
 			t.Errorf("wsc: %v", r)
 		}
 	}
-	for _, c := range append(requestChecks(), append(callChecks(), answerChecks(true)...)...) {
+	for _, c := range append(requestChecks(), append(callChecks(), answerChecks(true, true, true)...)...) {
 		if c.name == "" {
 			t.Error("a check without name")
 		}
