@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"sceau/attrs"
 	"sceau/certs"
+	"sceau/certs/pkcs11"
 	"sceau/wsc"
 )
 
@@ -52,7 +55,7 @@ func (a *asking) ask(cmd *cobra.Command) ([]*wsc.Credentials, *wsc.Request, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	credentials, err := a.credentials()
+	credentials, err := a.credentials(cmd.ErrOrStderr())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,31 +105,32 @@ func (a *asking) wanted(cmd *cobra.Command) ([]attrs.Designator, error) {
 	return wanted, nil
 }
 
-func (a *asking) credentials() ([]*wsc.Credentials, error) {
+// credentials loads the keys. A card that is away from the beginning is done without where
+// there is a fallback, and that is said.
+func (a *asking) credentials(complaints io.Writer) ([]*wsc.Credentials, error) {
 	identity, err := a.identity.load(a.passphrase)
-	if err != nil {
+	away := a.fallback.file != "" && errors.Is(err, pkcs11.ErrUnavailable)
+	if err != nil && !away {
 		return nil, err
 	}
 	var holder *certs.Signer
-	var holderCertificate *certs.Certificate
 	if a.holder.file != "" {
 		if holder, err = a.holder.load(a.passphrase); err != nil {
 			return nil, err
 		}
-		holderCertificate = holder.Certificate()
 	}
-	var mode wsc.Mode
-	if a.mode == "" {
-		mode, err = wsc.ModeOf(identity.Certificate(), holderCertificate)
+	var all []*wsc.Credentials
+	if away {
+		fmt.Fprintf(complaints, "wsc: the token of --identity is away: --fallback asks until this is started again\n")
 	} else {
-		mode, err = wsc.ParseMode(a.mode)
+		first, err := a.best(identity, holder)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, first)
 	}
-	if err != nil {
-		return nil, err
-	}
-	first, err := wsc.NewCredentials(mode, identity, holder)
-	if err != nil || a.fallback.file == "" {
-		return []*wsc.Credentials{first}, err
+	if a.fallback.file == "" {
+		return all, nil
 	}
 	fallback, err := a.fallback.load(a.passphrase)
 	if err != nil {
@@ -136,7 +140,27 @@ func (a *asking) credentials() ([]*wsc.Credentials, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--fallback: %w", err)
 	}
-	return []*wsc.Credentials{first, second}, nil
+	return append(all, second), nil
+}
+
+// best are the credentials with the identity.
+func (a *asking) best(identity, holder *certs.Signer) (*wsc.Credentials, error) {
+	if a.mode != "" {
+		mode, err := wsc.ParseMode(a.mode)
+		if err != nil {
+			return nil, err
+		}
+		return wsc.NewCredentials(mode, identity, holder)
+	}
+	var holderCertificate *certs.Certificate
+	if holder != nil {
+		holderCertificate = holder.Certificate()
+	}
+	mode, err := wsc.ModeOf(identity.Certificate(), holderCertificate)
+	if err != nil {
+		return nil, err
+	}
+	return wsc.NewCredentials(mode, identity, holder)
 }
 
 // identification is what the certificates bear, with what the command line says put

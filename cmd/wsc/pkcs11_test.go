@@ -87,11 +87,19 @@ func TestCard(t *testing.T) {
 	if text := r.text(); !strings.Contains(text, "fell back") || !strings.Contains(text, "key does not sign now") || !strings.Contains(text, "mode=fallback") {
 		t.Error(text)
 	}
-	device.BringBack(t)
-	back = true
 	if code := r.end(); code != exitDone {
 		t.Error(code)
 	}
+	// Started without the card: the fallback asks where there is one, and the error says so where not.
+	away := []string{"--url", w.env["SERVICE"], "--identity", eid, "--identity-key", eidKey, "--holder", in("alice-ehealth.pem"), "--sts", w.env["STS"], "--trust", in("sts.crt"), "--app", "APP2", in("body.xml")}
+	if out, notes := wsc(exitDone, append([]string{"call", "--fallback", in("alice-ehealth.pem")}, away...)...); !strings.Contains(out, "EchoResponse") || !strings.Contains(notes, "the token of --identity is away") {
+		t.Error(out, notes)
+	}
+	if _, notes := wsc(exitInput, append([]string{"call"}, away...)...); !strings.Contains(notes, "pkcs11: token unavailable") {
+		t.Error(notes)
+	}
+	device.BringBack(t)
+	back = true
 	if _, err := os.Stat(device.PINFile); err != nil {
 		t.Error(err)
 	}
