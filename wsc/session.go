@@ -90,6 +90,7 @@ type Session struct {
 	flight   *flight // the one renewal under way
 	failures int     // since the last success
 	failure  error   // the last of them
+	failedAt time.Time
 	retryAt  time.Time
 	rests    []time.Time // for each endpoint: until then it comes after the others
 	closed   bool
@@ -200,7 +201,7 @@ func (s *Session) token(ctx context.Context, force bool) (*Token, error) {
 	valid, ample := s.standing(now)
 	if !force {
 		held := s.held
-		switch may := s.flight != nil || !now.Before(s.retryAt); {
+		switch may := s.flight != nil || s.may(now); {
 		case ample || valid && !may:
 			if may && !now.Before(held.renewAt) {
 				s.begin()
@@ -259,6 +260,12 @@ func (s *Session) standing(now time.Time) (valid, ample bool) {
 	t := s.held.token
 	reserve := min(s.config.Client.config.MessageLifetime, t.notOnOrAfter.Sub(t.notBefore)/10)
 	return true, t.notOnOrAfter.Sub(now) > reserve
+}
+
+// may reports whether it is time for an attempt: the pause after a failure is over, or
+// our clock was set back meanwhile. s.mu is held.
+func (s *Session) may(now time.Time) bool {
+	return !now.Before(s.retryAt) || now.Before(s.failedAt)
 }
 
 // fresh reports whether a message can be made with a token now.

@@ -49,6 +49,10 @@ func (s *Session) ask(credentials *Credentials) (*held, error) {
 	for _, i := range s.order() {
 		endpoint := s.config.Endpoints[i]
 		token, err := s.config.Client.Token(s.ctx, endpoint, credentials, &s.config.Request)
+		if err == nil && !s.fresh(token, s.now()) {
+			// Within the skew of clocks it is good for others; we could sign nothing with it.
+			err = refuse(NotValidNow, "a new token that has ended by our clock")
+		}
 		if err == nil {
 			s.mark(i, true)
 			return &held{token: token, mode: credentials.mode, endpoint: endpoint}, nil

@@ -31,12 +31,11 @@ func (s *Session) tick() time.Duration {
 		return maxSleep // the end of the flight, or the first token, wakes
 	}
 	now := s.now()
-	next := s.held.renewAt
-	if s.retryAt.After(next) {
-		next = s.retryAt
-	}
-	if now.Before(next) {
-		return min(next.Sub(now), maxSleep)
+	switch {
+	case now.Before(s.held.renewAt):
+		return min(s.held.renewAt.Sub(now), maxSleep)
+	case !s.may(now):
+		return min(s.retryAt.Sub(now), maxSleep)
 	}
 	s.begin()
 	return maxSleep
@@ -46,22 +45,18 @@ func (s *Session) tick() time.Duration {
 func (s *Session) renew(f *flight) {
 	got, err := s.attempt()
 	now := s.now()
-	if err == nil && !s.fresh(got.token, now) {
-		// Within the skew of clocks it is good for others; we could sign nothing with it.
-		err = s.checkClock(got.endpoint, refuse(NotValidNow, "a new token that has ended by our clock"))
-	}
 	canceled := s.ctx.Err() != nil
 	s.mu.Lock()
 	switch {
 	case err == nil:
 		got.renewAt = s.schedule(got.token, now)
-		s.held, s.failures, s.failure, s.retryAt = got, 0, nil, time.Time{}
+		s.held, s.failures, s.failure, s.failedAt, s.retryAt = got, 0, nil, time.Time{}, time.Time{}
 		f.token = got.token
 	case canceled:
 		f.err = refuse(SessionClosed, "")
 	default:
 		s.failures++
-		s.failure, s.retryAt = err, now.Add(s.pause(now))
+		s.failure, s.failedAt, s.retryAt = err, now, now.Add(s.pause(now))
 		f.err = err
 	}
 	retryAt := s.retryAt

@@ -359,6 +359,25 @@ func TestSessionClock(t *testing.T) {
 	})
 }
 
+// A clock that is set back does not make the pause after a failure longer.
+func TestSessionClockSetBack(t *testing.T) {
+	inBubble(t, sharedTrust(t), func(t *testing.T, r *rig) {
+		r.open(nil)
+		r.mu.Lock()
+		r.clockOff = 30 * 24 * time.Hour
+		r.mu.Unlock()
+		if _, err := r.token(); wsc.ReasonOf(err) != wsc.ClockOff {
+			t.Error(err)
+		}
+		r.mu.Lock()
+		r.clockOff = 0
+		r.mu.Unlock()
+		if _, err := r.token(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // While the card is away a valid token is kept; after its end the eHealth certificate
 // stands in, until the card is back.
 func TestSessionFallsBack(t *testing.T) {

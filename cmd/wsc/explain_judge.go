@@ -33,7 +33,6 @@ func (e *explanation) judgeRequest(root xmltext.Node, at time.Time) (*verdict, e
 	config := sts.DefaultConfig()
 	config.Security.Signature.SHA1, config.Inner.SHA1 = e.flags.sha1, e.flags.sha1
 	config.Security.Replay = soap.NewMemoryReplay(1)
-	config.SOAP.Limits.Bytes = max(config.SOAP.Limits.Bytes, len(e.content))
 	config.Certificates, config.Catalogue, config.Policy, config.Journal = trust.Verifier, attrs.EHealth(), gate, last
 	config.ClientNames, config.AcceptClaimed = e.flags.clients, e.flags.acceptClaimed
 	config.Now = func() time.Time { return at }
@@ -197,6 +196,9 @@ func (e *explanation) judgeAnswer(root xmltext.Node, at time.Time) (*verdict, er
 			return nil, err
 		}
 		v.failed, v.cause = locate(v.checks, name), strings.TrimPrefix(err.Error(), "wsc: ")
+		if name == answerIssuer { // the error names it, and whoever issues about himself is a person
+			v.cause = "it is not " + e.flags.issuer
+		}
 	}
 	return v, nil
 }
@@ -210,13 +212,13 @@ func (e *explanation) algorithms() xmlsec.Policy {
 // fault explains a fault: what it says, and what a server means by it.
 func (e *explanation) fault(f *wsc.Fault) {
 	e.title("A SOAP fault: the message was refused, or the server failed")
-	e.line("code", "%s", f.Code.Local)
+	e.line("code", "%s", e.label(f.Code.Local))
 	e.line("says", "%s", e.named(f.Message))
 	if f.SOACode != "" {
-		e.line("platform", "%s", f.SOACode)
+		e.line("platform", "%s", e.label(f.SOACode))
 	}
 	if f.ID != "" {
-		e.line("audit id", "%s (by it the operator of the server finds the cause)", f.ID)
+		e.line("audit id", "%s (by it the operator of the server finds the cause)", e.label(f.ID))
 	}
 	if f.Retry {
 		e.line("retry", "the same may succeed later")

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -78,6 +79,21 @@ func (e *explanation) shown(text []byte) string {
 		return wsc.Printable(text)
 	}
 	return fmt.Sprintf("(%d characters; --personal shows them)", len([]rune(string(text))))
+}
+
+var labelForm = regexp.MustCompile(`^[0-9A-Za-z_.:-]{1,64}$`)
+
+// numberForm is a number of nine to eleven digits that stands for itself: that of a
+// person or an organisation. Groups of a UUID have other lengths.
+var numberForm = regexp.MustCompile(`(^|[^0-9A-Za-z])[0-9]{9,11}($|[^0-9A-Za-z])`)
+
+// label gives a code or identifier of a stranger, unless it is a text or bears the number
+// of somebody.
+func (e *explanation) label(text string) string {
+	if labelForm.MatchString(text) && !numberForm.MatchString(text) {
+		return text
+	}
+	return e.shown([]byte(text))
 }
 
 // named gives a text that names no person when it is one of those that everybody writes.
@@ -217,7 +233,7 @@ func (e *explanation) requested(root xmltext.Node) time.Time {
 		e.line("holds", "a samlp:Request that cannot be read")
 		return made
 	}
-	e.line("request", "%s of %s", wsc.Printable(r.RequestID), moment(r.IssueInstant))
+	e.line("request", "%s of %s", e.label(string(r.RequestID)), moment(r.IssueInstant))
 	if info, err := xmlsec.ParseKeyInfo(r.Subject.Confirmation.KeyInfo); err == nil {
 		der, _ := xmlsec.AppendBase64(nil, info.Value)
 		e.certificate("holder", der)
@@ -283,7 +299,7 @@ func (e *explanation) assertion(n xmltext.Node) time.Time {
 		e.line("assertion", "one that cannot be read")
 		return time.Time{}
 	}
-	e.line("assertion", "%s, issued %s", mask(wsc.Printable(a.AssertionID)), moment(a.IssueInstant))
+	e.line("assertion", "%s, issued %s", e.label(string(a.AssertionID)), moment(a.IssueInstant))
 	issuer := wsc.Printable(a.Issuer)
 	if !strings.HasPrefix(issuer, "urn:") {
 		issuer = e.shown(a.Issuer)
@@ -340,11 +356,13 @@ func (e *explanation) answer(k kind, n xmltext.Node) (time.Time, error) {
 		e.line("holds", "a samlp:Response that cannot be read")
 		return time.Time{}, nil
 	}
-	e.line("answers", "%s", orNobody(r.InResponseTo))
+	if len(r.InResponseTo) > 0 {
+		e.line("answers", "%s", e.label(string(r.InResponseTo)))
+	}
 	e.line("made", "%s", moment(r.IssueInstant))
-	status := wsc.Printable(r.Code)
+	status := e.label(string(r.Code))
 	if len(r.SubCode) > 0 {
-		status += " / " + wsc.Printable(r.SubCode)
+		status += " / " + e.label(string(r.SubCode))
 	}
 	e.line("status", "%s", status)
 	if len(r.Message) > 0 {
@@ -355,7 +373,7 @@ func (e *explanation) answer(k kind, n xmltext.Node) (time.Time, error) {
 		name, _ := d.Attribute("", "AttributeName")
 		switch {
 		case d.Is(saml.NamespaceDetail, "Audit"):
-			e.line("audit id", "%s (by it the operator of the STS finds the cause)", wsc.Printable(id))
+			e.line("audit id", "%s (by it the operator of the STS finds the cause)", e.label(string(id)))
 		case d.Is(saml.NamespaceDetail, "LeftOut"):
 			e.line("left out", "%s", mask(wsc.Printable(name)))
 		}

@@ -340,6 +340,13 @@ func TestExplainTables(t *testing.T) {
 			t.Error("a check without name")
 		}
 	}
+	e := &explanation{flags: &explainFlags{}}
+	for text, shown := range map[string]bool{"request-00000000097": false, "00000000097": false, "_0123456789abcdef0123456789abcdef": true, "SOA-01001": true, "Alice Example": false,
+		"request-12345678-1234-1234-1234-123456789012": true, "": false} {
+		if got := e.label(text) == text; got != shown {
+			t.Errorf("%q is shown: %v", text, got)
+		}
+	}
 	for text, want := range map[string]string{"": "", "a1b": "a1b", "12345678": "…", "x1234567y": "x1234567y", "x123456789y12": "x…y12", "é00000000097": "é…"} {
 		if got := mask(text); got != want {
 			t.Errorf("%s: %s", text, got)

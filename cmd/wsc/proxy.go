@@ -246,13 +246,15 @@ func (p *proxy) refuses(r *http.Request) (status int, why string) {
 	return 0, ""
 }
 
+// localHost reports whether a Host is this machine's. A client of HTTP/1.0 may send none;
+// a browser does.
 func localHost(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = strings.Trim(host, "[]")
 	}
 	ip := net.ParseIP(name)
-	return name == "localhost" || ip != nil && ip.IsLoopback()
+	return host == "" || name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // fault tells an old client in its own terms that nothing came of it: the cause is in
