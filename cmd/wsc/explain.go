@@ -84,7 +84,8 @@ type explanation struct {
 	out              io.Writer
 	content, request []byte
 	at               time.Time
-	fixed            bool // at is the user's, and the only moment
+	fixed            bool              // at is the user's, and the only moment
+	found            map[string][]byte // certificates of the message, by the label under which they are shown
 }
 
 // A kind is what a message is.
@@ -208,6 +209,7 @@ type verdict struct {
 	checks    []check
 	failed    int // -1: none
 	cause     string
+	rules     []string // of a certificate, where it is that which fails
 	unchecked []string
 }
 

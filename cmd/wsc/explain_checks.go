@@ -118,9 +118,9 @@ const (
 	callAudience  = "the assertion is for this service"
 	callConfirmed = "the subject is confirmed by holder-of-key"
 	callSigned    = "the assertion has one signature, over itself, of the profile"
-	callSTS       = "the assertion is signed by a trusted STS"
-	callIntact    = "the signature of the assertion verifies: nothing changed it"
-	callHolder    = "the certificate of the holder is trusted and valid"
+	callSTS       = answerSTS
+	callIntact    = answerIntact
+	callHolder    = queryHolder
 	callSignature = "the message is signed with the holder's key by an admitted algorithm, and nothing changed it"
 	callCovers    = "the signature covers Body and Timestamp"
 	callOpen      = "the message was not seen before, and the caller is admitted"

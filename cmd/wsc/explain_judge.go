@@ -58,6 +58,7 @@ func (e *explanation) judgeRequest(root xmltext.Node, at time.Time) (*verdict, e
 		"whether the message was sent before, and whether policy and registers give what is asked: the STS knows")}
 	if !gate.reached {
 		v.failed, v.cause = last.check(v.checks), last.event.Cause
+		v.rules = e.rules(trust, v.checks[v.failed].name, at)
 	}
 	return v, nil
 }
@@ -153,6 +154,7 @@ func (e *explanation) judgeCall(root xmltext.Node, at time.Time) (*verdict, erro
 			v.failed, v.cause = record.check(v.checks), err.Error()
 		}
 		envelope.Release()
+		v.rules = e.rules(trust, v.checks[v.failed].name, at)
 	}
 	return v, nil
 }
@@ -199,6 +201,7 @@ func (e *explanation) judgeAnswer(root xmltext.Node, at time.Time) (*verdict, er
 		if name == answerIssuer { // the error names it, and whoever issues about himself is a person
 			v.cause = "it is not " + e.flags.issuer
 		}
+		v.rules = e.rules(trust, name, at)
 	}
 	return v, nil
 }

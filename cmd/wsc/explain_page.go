@@ -31,6 +31,9 @@ func (e *explanation) verdict(at time.Time, v *verdict) {
 	for i := range v.checks {
 		if i == v.failed {
 			fmt.Fprintf(e.out, "  FAILS  %s\n         cause: %s\n", v.checks[i].name, wsc.Printable([]byte(mask(v.cause))))
+			for _, rule := range v.rules {
+				fmt.Fprintf(e.out, "         %s\n", mask(rule))
+			}
 			if v.checks[i].advice != "" {
 				fmt.Fprintf(e.out, "         what to do: %s\n", v.checks[i].advice)
 			}
@@ -158,6 +161,10 @@ func signed(d time.Duration) string {
 
 // certificate describes a certificate by its kind, and by its names when they are asked for.
 func (e *explanation) certificate(label string, der []byte) {
+	if e.found == nil {
+		e.found = map[string][]byte{}
+	}
+	e.found[label] = der
 	c, err := certs.ParseCertificate(der)
 	if err != nil {
 		e.line(label, "a certificate that cannot be read")

@@ -283,6 +283,9 @@ func TestExplainRevocation(t *testing.T) {
 		t.Error(out)
 	}
 	_, out, _ := b.explained(revoked, append(args, "--crl", crls)...)
+	if !strings.Contains(out, "by the rules of Belgian eID: holds subject that the profile admits, validity, key, ") || !strings.Contains(out, "; fails revocation: certs: revoked") {
+		t.Error(out)
+	}
 	if check, cause := fails(out); check != checkSender || !strings.Contains(cause, "revoked") {
 		t.Error(out)
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -123,7 +124,7 @@ func (f *explainFlags) verifier(root xmltext.Node, at time.Time) (*trusting, err
 	}
 	for _, role := range []certs.Role{certs.RoleIdentity, certs.RoleHolder} {
 		p := certs.TokenIssuer()
-		p.Name, p.Role, p.Pinned = "taken as trusted", role, assumed
+		p.Name, p.Role, p.Pinned = assumedProfile, role, assumed
 		profiles = append(profiles, p)
 	}
 	issuer, err := f.issuers(root)
@@ -141,6 +142,47 @@ func (f *explainFlags) verifier(root xmltext.Node, at time.Time) (*trusting, err
 		Now: func() time.Time { return at }, Log: slog.New(slog.DiscardHandler),
 	})
 	return t, err
+}
+
+const assumedProfile = "certificates taken as trusted"
+
+// certificateChecks are the checks of a certificate: under which label it is shown, and
+// which role it plays.
+var certificateChecks = map[string]struct {
+	label string
+	role  certs.Role
+}{
+	checkSender: {"sender", certs.RoleIdentity}, queryHolder: {"holder", certs.RoleHolder}, answerSTS: {"signer", certs.RoleSTS},
+}
+
+// rules asks the rules of trust about the certificate that a check is of, one after the
+// other, as stsd cert explain does.
+func (e *explanation) rules(t *trusting, name string, at time.Time) []string {
+	of, ok := certificateChecks[name]
+	c, err := certs.ParseCertificate(e.found[of.label])
+	if !ok || err != nil {
+		return nil
+	}
+	var all []string
+	for _, p := range t.Explain(c, nil, at).Profiles {
+		if p.Role != of.role || len(p.Rules) == 0 {
+			continue
+		}
+		last := p.Rules[len(p.Rules)-1]
+		if p.Profile == assumedProfile && certs.ReasonOf(last.Err) == certs.WrongProfile {
+			continue // not one of those that are taken as trusted
+		}
+		var held []string
+		for _, rule := range p.Rules[:len(p.Rules)-1] {
+			held = append(held, rule.Rule)
+		}
+		text := "by the rules of " + p.Profile + ": "
+		if len(held) > 0 {
+			text += "holds " + strings.Join(held, ", ") + "; "
+		}
+		all = append(all, fmt.Sprintf("%sfails %s: %v", text, last.Rule, last.Err))
+	}
+	return all
 }
 
 // issuers gives the certificates that may sign assertions: those of --trust, otherwise

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // A running is the program at work in this process.
@@ -91,6 +93,7 @@ func send(t *testing.T, url, message string, change func(*http.Request)) (int, s
 // messages.
 func TestProxy(t *testing.T) {
 	w := newWorld(t)
+	before := goleak.IgnoreCurrent()
 	store := filepath.Join(t.TempDir(), "session")
 	r := startProxy(t, w.as("--to", w.env["SERVICE"], "--to", "/dead="+w.env["DEAD"], "--to", "/two="+w.env["DEAD"], "--to", "/two="+w.env["SERVICE"],
 		"--to", "/page="+w.env["PAGE"], "--store", store, "--store-passphrase-file", filepath.Join(w.dir, "passphrase"))...)
@@ -136,6 +139,9 @@ func TestProxy(t *testing.T) {
 	if status, _ := send(t, again.url, plain, nil); status != 200 || strings.Contains(again.text(), "token renewed") || !strings.Contains(again.text(), "token of the store") {
 		t.Errorf("%d %s", status, again.text())
 	}
+	again.end()
+	http.DefaultClient.CloseIdleConnections()
+	goleak.VerifyNone(t, before)
 }
 
 // Who is no client of this machine is refused before anything is signed.
