@@ -295,7 +295,7 @@ func (s *Session) Close() {
 type SessionState struct {
 	Token    *Token // nil: none, or none that is valid
 	Mode     Mode   // with which it was asked
-	Endpoint string // of which it is; empty: of the store
+	Endpoint string // by which it was issued
 	RenewAt  time.Time
 	Failures int   // since the last success
 	Err      error // the last of them

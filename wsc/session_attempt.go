@@ -25,7 +25,7 @@ func (s *Session) attempt() (*held, error) {
 			}
 			return got, nil
 		}
-		failed = append(failed, err)
+		failed = failed.with(err)
 		if reason := ReasonOf(err); reason != BadCredentials && reason != KeyUnavailable {
 			break
 		}
@@ -64,7 +64,7 @@ func (s *Session) ask(credentials *Credentials) (*held, error) {
 			err = s.checkClock(endpoint, err)
 		}
 		if len(s.config.Endpoints) > 1 {
-			err = fmt.Errorf("%s: %w", endpoint, err)
+			err = &endpointError{endpoint, err}
 			s.tell(SessionEvent{Kind: EndpointFailed, Endpoint: endpoint, Mode: credentials.mode, Err: err})
 		}
 		failed = append(failed, err)
@@ -155,6 +155,14 @@ func (s *Session) mark(i int, good bool) {
 // attempts are the errors of one renewal, one for each endpoint or key that was tried.
 type attempts []error
 
+// with adds an error, or those of several attempts.
+func (a attempts) with(err error) attempts {
+	if several, ok := err.(attempts); ok {
+		return append(a, several...)
+	}
+	return append(a, err)
+}
+
 func (a attempts) err() error {
 	switch len(a) {
 	case 0:
@@ -175,3 +183,15 @@ func (a attempts) Error() string {
 
 // Unwrap gives the errors, in the order of the attempts.
 func (a attempts) Unwrap() []error { return a }
+
+// An endpointError says at which of several endpoints something went wrong.
+type endpointError struct {
+	endpoint string
+	err      error
+}
+
+func (e *endpointError) Error() string {
+	return "wsc: " + e.endpoint + ": " + strings.TrimPrefix(e.err.Error(), "wsc: ")
+}
+
+func (e *endpointError) Unwrap() error { return e.err }

@@ -55,6 +55,9 @@ func (s *Session) inTurn(ctx context.Context, endpoints []string, try func(strin
 		if err = try(endpoint, token); err == nil {
 			return nil
 		}
+		if len(endpoints) > 1 {
+			err = &endpointError{endpoint, err}
+		}
 		failed = append(failed, err)
 		if !undone(err) {
 			break
