@@ -22,7 +22,6 @@ const (
 	BadEndpoint              // an address that is none, or plain http to another machine
 	NoTrust                  // no trusted STS certificate is configured
 	TokenNotValid            // the token is not valid now; nothing was sent
-	ClockOff                 // refused, and the server's clock is far from ours
 	Unreachable              // no connection, or it broke
 	TimedOut                 // no answer in time
 	Canceled                 // the caller gave up
@@ -45,6 +44,7 @@ const (
 	UntrustedSigner          // the signature is by nobody that we trust as an STS
 	WrongIssuer              // another Issuer than expected
 	NotValidNow              // Conditions that do not hold now, or none
+	ClockOff                 // refused by one side or the other, and the clocks are far apart
 	WrongConfirmation        // not confirmed by holder-of-key alone
 	WrongHolder              // bound to another certificate than ours
 	WrongSubject             // about somebody else
@@ -62,7 +62,6 @@ var reasons = [...]string{
 	BadEndpoint:       "endpoint",
 	NoTrust:           "no trusted STS certificate",
 	TokenNotValid:     "token not valid now",
-	ClockOff:          "clocks apart",
 	Unreachable:       "server unreachable",
 	TimedOut:          "no answer in time",
 	Canceled:          "canceled",
@@ -85,6 +84,7 @@ var reasons = [...]string{
 	UntrustedSigner:   "assertion signed by nobody trusted",
 	WrongIssuer:       "unexpected issuer",
 	NotValidNow:       "assertion not valid now",
+	ClockOff:          "clocks apart",
 	WrongConfirmation: "assertion not confirmed by holder-of-key",
 	WrongHolder:       "assertion bound to another certificate",
 	WrongSubject:      "assertion about somebody else",
@@ -105,7 +105,8 @@ func (r Reason) Ours() bool { return r >= BadConfig && r <= TokenNotValid }
 // at fault, and another address may do better.
 func (r Reason) Transport() bool { return r >= Unreachable && r <= NoDate }
 
-// Refused reports that an answer came and was not believed.
+// Refused reports that an answer came and was not believed, or said no for what the
+// clocks explain.
 func (r Reason) Refused() bool { return r >= NotResponse && r <= MissingAttribute }
 
 // An Error is what this package refuses with. Detail and Err quote no value of an

@@ -166,6 +166,7 @@ func (c *SessionConfig) complete() error {
 		return refuse(NoTrust, "")
 	}
 	c.Endpoints, c.Credentials = slices.Clone(c.Endpoints), slices.Clone(c.Credentials)
+	c.Request.Attributes, c.Request.Identification = slices.Clone(c.Request.Attributes), slices.Clone(c.Request.Identification)
 	for _, endpoint := range c.Endpoints {
 		if _, err := c.Client.endpoint(endpoint); err != nil {
 			return err

@@ -87,7 +87,7 @@ func elsewhere(err error) bool {
 		return false
 	}
 	reason := ReasonOf(err)
-	return reason.Transport() || reason.Refused() || reason == ClockOff
+	return reason.Transport() || reason.Refused()
 }
 
 // ofTime reports whether a wrong clock may be why an STS refused, or was refused. A stale

@@ -225,7 +225,7 @@ func answerChecks(soap, response, asked bool) []check {
 		switch c.name {
 		case checkEnvelope:
 			return !soap
-		case answerForm, checkSuccess, answerThere:
+		case answerOne, answerForm, checkSuccess, answerThere:
 			return !response
 		case answerOurs, answerComplete:
 			return !response || !asked
@@ -241,7 +241,7 @@ func answerChecks(soap, response, asked bool) []check {
 var answerReasons = map[wsc.Reason]string{
 	wsc.NotXML: checkEnvelope, wsc.TooLarge: checkEnvelope, wsc.NotSOAP: checkEnvelope, wsc.BadStatus: checkEnvelope, wsc.SeveralAssertions: answerOne, wsc.NotResponse: answerForm,
 	wsc.WrongInResponseTo: answerOurs, wsc.WrongRecipient: answerOurs, wsc.NoAssertion: answerThere, wsc.NotSelfContained: answerAlone, wsc.BadAssertion: answerAlone, wsc.HasComment: answerSigned,
-	wsc.NotSigned: answerSigned, wsc.BadSignature: answerSigned, wsc.UntrustedSigner: answerSTS, wsc.WrongIssuer: answerIssuer, wsc.NotValidNow: answerWindow,
+	wsc.NotSigned: answerSigned, wsc.BadSignature: answerSigned, wsc.UntrustedSigner: answerSTS, wsc.WrongIssuer: answerIssuer, wsc.NotValidNow: answerWindow, wsc.ClockOff: answerWindow,
 	wsc.WrongConfirmation: answerConfirmed, wsc.WrongHolder: answerHolder, wsc.WrongSubject: answerSubject, wsc.MissingAttribute: answerComplete,
 }
 

@@ -194,6 +194,9 @@ func (e *explanation) judgeAnswer(root xmltext.Node, at time.Time) (*verdict, er
 		if name == answerSigned && mismatch(err) {
 			name = answerIntact
 		}
+		if k == kindToken && name == answerOne {
+			name = answerAlone
+		}
 		if !slices.ContainsFunc(v.checks, func(c check) bool { return c.name == name }) {
 			return nil, err
 		}

@@ -265,7 +265,7 @@ func (p *proxy) fault(w http.ResponseWriter, r *http.Request, err error) {
 	var status *wsc.StatusError
 	var fault *wsc.Fault
 	switch reason := wsc.ReasonOf(err); {
-	case errors.As(err, &status), errors.As(err, &fault), reason.Refused(), reason == wsc.ClockOff, reason == wsc.BadCredentials, reason == wsc.KeyUnavailable:
+	case errors.As(err, &status), errors.As(err, &fault), reason.Refused(), reason == wsc.BadCredentials, reason == wsc.KeyUnavailable:
 		f.SOA = soap.SOANotAuthenticated // no token
 	case reason == wsc.BadRequest:
 		f.Code, f.SOA = soap.FaultClient, soap.SOAMalformed
