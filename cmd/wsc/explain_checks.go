@@ -154,7 +154,7 @@ var callReasons = map[wsp.Reason]string{
 	wsp.Replayed: callOpen, wsp.ReplayUnavailable: callOpen, wsp.MissingAttribute: callOpen, wsp.Denied: callOpen, wsp.NoDecision: callOpen,
 }
 
-// callCheck finds the check of a refusal.
+// callCheck finds the check of a refusal, -1 for one that no configuration of ours meets.
 func callCheck(checks []check, err error) int {
 	reason := wsp.ReasonOf(err)
 	name := callReasons[reason]
@@ -169,7 +169,7 @@ func callCheck(checks []check, err error) int {
 	case reason == wsp.BadSignature && mismatch(err):
 		name = callSignature
 	case name == "":
-		name = checkXML
+		return -1
 	}
 	return locate(checks, name)
 }

@@ -146,7 +146,9 @@ func (e *explanation) judgeCall(root xmltext.Node, at time.Time) (*verdict, erro
 		v.unchecked = append(v.unchecked, "whether the STS is trusted: give --trust")
 	}
 	if _, err := guard.Admit(e.content, at); err != nil {
-		v.failed, v.cause = callCheck(v.checks, err), err.Error()
+		if v.failed, v.cause = callCheck(v.checks, err), err.Error(); v.failed < 0 {
+			return nil, err
+		}
 		// What is wrong with the message as it stands, before anything in it is judged.
 		envelope, err := soap.Parse(e.content, &soap.Config{Limits: xmltext.DefaultLimits()})
 		if err != nil {
