@@ -48,7 +48,7 @@ func goConsumer(ctx context.Context, stsURL, serviceURL, eid, software, stsCerti
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := wsc.NewCredentials(wsc.Session, identity, holder)
+	credentials, err := wsc.NewCredentials(wsc.ModeSession, identity, holder)
 	if err != nil {
 		return nil, err
 	}
