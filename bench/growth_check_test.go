@@ -120,11 +120,12 @@ func TestRoadIgnoresRegistry(t *testing.T) {
 	same(t, "registry", costs[0], costs[1])
 }
 
-// same compares what a request takes from the heap; sync.Pool and ristretto move a fraction of an allocation.
+// same compares what a request takes from the heap. On a busy machine sync.Pool, ristretto and the driver of SQLite move a little of it;
+// what grew with the thing, a thousandfold, would show as more than a thirtieth.
 func same(t *testing.T, what string, small, large cost) {
 	t.Helper()
 	t.Logf("%s: %.1f allocations and %.0f octets small, %.1f and %.0f large", what, small.allocations, small.bytes, large.allocations, large.bytes)
-	if math.Abs(large.allocations-small.allocations) > 2 || math.Abs(large.bytes-small.bytes) > 512 {
+	if math.Abs(large.allocations-small.allocations) > max(2, small.allocations/30) || math.Abs(large.bytes-small.bytes) > 512 {
 		t.Errorf("the request depends on the size of the %s", what)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,9 @@ func TestCodes(t *testing.T) {
 		{name: "signer's certificate not begun", code: sts.IssuanceFailed, stage: "issue", message: query(session), config: func(_ *ststest.Fixture, c *sts.Config) { c.SignerNotBefore = testpki.Now().Add(1) }},
 	} {
 		tested[c.code] = true
+		if !slices.ContainsFunc(sts.Stages(), func(s sts.Stage) bool { return s.Name == c.stage }) {
+			t.Errorf("no stage %s", c.stage)
+		}
 		t.Run(c.name, func(t *testing.T) {
 			f := ststest.New(t, c.config)
 			message := c.message(t, f)

@@ -25,6 +25,12 @@ func (c *Client) answer(x *exchange, q *query) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.judge(document, content, q, x.correlation, c.believe)
+}
+
+// judge judges the content of an answer, the assertion in it with believe. A nil query is
+// nobody's: then nothing is said of whom the answer is for.
+func (c *Client) judge(document *xmltext.Document, content xmltext.Node, q *query, correlation string, believe func([]byte, *query) (*Token, error)) (*Token, error) {
 	if several(document.Root()) {
 		return nil, refuse(SeveralAssertions, "")
 	}
@@ -32,24 +38,28 @@ func (c *Client) answer(x *exchange, q *query) (*Token, error) {
 	if err := saml.ParseResponse(content, &response); err != nil {
 		return nil, refuseFor(NotResponse, err)
 	}
-	if err := q.fits(&response); err != nil {
-		return nil, err
+	if q != nil {
+		if err := q.fits(&response); err != nil {
+			return nil, err
+		}
 	}
 	if !response.Success {
-		return nil, statusError(&response, x.correlation)
+		return nil, statusError(&response, correlation)
 	}
 	if response.Assertion.IsZero() {
 		return nil, refuse(NoAssertion, "")
 	}
 	// From here on the answer is forgotten but for what it says it left out: the
 	// assertion is judged as the document of its own that it will be.
-	token, err := c.believe(response.Assertion.Source(), q)
+	token, err := believe(response.Assertion.Source(), q)
 	if err != nil {
 		return nil, err
 	}
 	token.leftOut = leftOut(response.Detail)
-	if err := q.answered(token); err != nil {
-		return nil, err
+	if q != nil {
+		if err := q.answered(token); err != nil {
+			return nil, err
+		}
 	}
 	return token, nil
 }
@@ -103,12 +113,15 @@ func leftOut(detail xmltext.Node) []attrs.Designator {
 
 // believe judges the bytes of an assertion that answers a query.
 func (c *Client) believe(source []byte, q *query) (*Token, error) {
-	token, subjects, err := c.open(source, q.credentials.holder)
+	token, subjects, err := c.open(source, q.holder)
 	if err != nil {
 		return nil, err
 	}
+	if q.credentials != nil {
+		token.holder = q.credentials.holder
+	}
 	for _, name := range subjects {
-		if !q.credentials.Identity().SubjectIs(name.value) || !q.credentials.Identity().IssuerIs(name.qualifier) {
+		if !q.identity.SubjectIs(name.value) || !q.identity.IssuerIs(name.qualifier) {
 			return nil, refuse(WrongSubject, "NameIdentifier")
 		}
 	}
@@ -121,8 +134,8 @@ func (c *Client) believe(source []byte, q *query) (*Token, error) {
 }
 
 // open judges the bytes of an assertion for themselves: signature, issuer, window,
-// form and holder.
-func (c *Client) open(source []byte, holder *certs.Signer) (*Token, []name, error) {
+// form and holder; nil is anybody's.
+func (c *Client) open(source []byte, holder *certs.Certificate) (*Token, []name, error) {
 	if c.config.Trust == nil {
 		return nil, nil, refuse(NoTrust, "")
 	}
@@ -240,7 +253,7 @@ func (q *query) answered(t *Token) error {
 }
 
 // confirmed checks a subject's confirmation: holder-of-key, by our certificate, and
-// nothing else (attacks.md H1, H2).
+// nothing else (attacks.md H1, H2). A nil holder is anybody.
 func confirmed(s *saml.SubjectConfirmation, holder *certs.Certificate) error {
 	if s.Methods != 1 || string(s.Method) != saml.HolderOfKey || !s.Data.IsZero() || s.KeyInfo.IsZero() {
 		return refuse(WrongConfirmation, "")
@@ -249,7 +262,7 @@ func confirmed(s *saml.SubjectConfirmation, holder *certs.Certificate) error {
 	if err != nil {
 		return refuseFor(WrongConfirmation, err)
 	}
-	if !bytes.Equal(der, holder.Raw()) {
+	if holder != nil && !bytes.Equal(der, holder.Raw()) {
 		return refuse(WrongHolder, "")
 	}
 	return nil

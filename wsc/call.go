@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
+	"time"
 
 	"sceau/soap"
 	"sceau/xmlsec"
@@ -34,8 +34,8 @@ func (c *Client) Call(ctx context.Context, endpoint, action string, token *Token
 	if err != nil {
 		return nil, err
 	}
-	if len(x.answer) == 0 && (x.status == http.StatusOK || x.status == http.StatusAccepted || x.status == http.StatusNoContent) {
-		return nil, nil // a one-way operation (WS-I Basic Profile 1.1 R2714)
+	if x.empty() {
+		return nil, nil
 	}
 	document, err := c.parse(x)
 	if err != nil {
@@ -61,8 +61,8 @@ func (c *Client) Sign(action string, token *Token, body []byte) ([]byte, error) 
 		return nil, refuse(BadRequest, "no token")
 	}
 	now := c.config.Now()
-	if now.Add(c.config.Skew).Before(token.notBefore) || !now.Before(token.notOnOrAfter) {
-		return nil, refuse(TokenNotValid, fmt.Sprintf("it is from %s until %s", stamp(token.notBefore), stamp(token.notOnOrAfter)))
+	if err := c.usable(token, now); err != nil {
+		return nil, err
 	}
 	document, err := xmltext.Parse(body, c.limits)
 	if err != nil {
@@ -83,9 +83,18 @@ func (c *Client) Sign(action string, token *Token, body []byte) ([]byte, error) 
 	}
 	message, err := out.Append(nil, signer)
 	if err != nil {
-		return nil, refuseFor(BadRequest, err)
+		return nil, unsigned(err)
 	}
 	return message, nil
+}
+
+// usable says whether a token is valid for a message that is made now. A clock of ours
+// that is behind does not keep it from being used.
+func (c *Client) usable(token *Token, now time.Time) error {
+	if now.Add(c.config.Skew).Before(token.notBefore) || !now.Before(token.notOnOrAfter) {
+		return refuse(TokenNotValid, fmt.Sprintf("it is from %s until %s", stamp(token.notBefore), stamp(token.notOnOrAfter)))
+	}
+	return nil
 }
 
 // standalone returns an element with the namespace declarations in scope of which it

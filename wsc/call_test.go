@@ -82,7 +82,7 @@ func tokenOf(t *testing.T, credentials *wsc.Credentials) *wsc.Token {
 func TestCall(t *testing.T) {
 	pki := testpki.Load()
 	for _, holder := range []*testpki.Leaf{&pki.AliceEHealth, &pki.AliceEHealthP256, &pki.AliceEHealthP384} {
-		token := tokenOf(t, credentialsOf(t, wsc.Session, &pki.AliceEID, holder))
+		token := tokenOf(t, credentialsOf(t, wsc.ModeSession, &pki.AliceEID, holder))
 		s, url := newService(t, holder)
 		s.answer = func(body xmltext.Node) string {
 			if !body.Is("urn:x", "Ask") {

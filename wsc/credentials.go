@@ -20,13 +20,13 @@ type Mode uint8
 
 // The modes.
 const (
-	_        Mode = iota
-	Session       // an eID says who asks; an eHealth certificate holds the token
-	EIDOnly       // one eID does both
-	Fallback      // no eID at hand: an eHealth certificate says who asks; the same or another one holds the token
+	_            Mode = iota
+	ModeSession       // an eID says who asks; an eHealth certificate holds the token
+	ModeEIDOnly       // one eID does both
+	ModeFallback      // no eID at hand: an eHealth certificate says who asks; the same or another one holds the token
 )
 
-var modes = [...]string{Session: "session", EIDOnly: "eid-only", Fallback: "fallback"}
+var modes = [...]string{ModeSession: "session", ModeEIDOnly: "eid-only", ModeFallback: "fallback"}
 
 func (m Mode) String() string {
 	if int(m) < len(modes) && modes[m] != "" {
@@ -54,7 +54,7 @@ func ModeOf(identity, holder *certs.Certificate) (Mode, error) {
 	if holder == nil {
 		holder = identity
 	}
-	for _, m := range []Mode{Session, EIDOnly, Fallback} {
+	for _, m := range []Mode{ModeSession, ModeEIDOnly, ModeFallback} {
 		if m.fits(identity, holder) == nil {
 			return m, nil
 		}
@@ -67,15 +67,15 @@ func ModeOf(identity, holder *certs.Certificate) (Mode, error) {
 func (m Mode) fits(identity, holder *certs.Certificate) error {
 	who, by := bearerOf(identity), bearerOf(holder)
 	switch m {
-	case Session:
+	case ModeSession:
 		if !who.eid || by.eid || by.identifier == "" {
 			return refuse(BadCredentials, "mode session wants an eID certificate as identity and an eHealth certificate as holder")
 		}
-	case EIDOnly:
+	case ModeEIDOnly:
 		if !who.eid || identity.Fingerprint() != holder.Fingerprint() {
 			return refuse(BadCredentials, "mode eid-only wants one eID certificate and no other")
 		}
-	case Fallback:
+	case ModeFallback:
 		if who.eid || by.eid || who.identifier == "" || by.identifier == "" {
 			return refuse(BadCredentials, "mode fallback wants eHealth certificates")
 		}

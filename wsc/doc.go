@@ -5,7 +5,7 @@
 //
 //	identity, err := certs.LoadSigner(…)              // the doctor's eID
 //	holder, err := certs.LoadSigner(…)                // the eHealth certificate of the software
-//	credentials, err := wsc.NewCredentials(wsc.Session, identity, holder)
+//	credentials, err := wsc.NewCredentials(wsc.ModeSession, identity, holder)
 //	client, err := wsc.NewClient(wsc.Config{Trust: verifier})
 //	token, err := client.Token(ctx, endpoint, credentials, &wsc.Request{Attributes: …, Validity: 24 * time.Hour})
 //	answer, err := client.Call(ctx, service, action, token, body)
@@ -39,15 +39,27 @@
 // something was wrong here ([BadRequest], [NoTrust], …), on the way ([Unreachable],
 // [TimedOut], …), or with the answer. On error all other results are zero.
 //
+// # Sessions
+//
+//	session, err := wsc.NewSession(wsc.SessionConfig{Client: client, Endpoints: …, Credentials: …, Request: …})
+//	token, err := session.Token(ctx)
+//
+// A [Session] holds keys and a token as the platform's connectors do: it renews in time,
+// asks another endpoint where the platform's own clients would, falls back on other
+// credentials while a card is away, and gives the token that it has as long as that is
+// valid, whatever becomes of the STS. A [Store] keeps the token for the next program,
+// encrypted.
+//
 // # What this package does not do
 //
-// It does not renew tokens or keep them on disk, and it does not try again: one call
-// is at most one message. It does not verify signatures of services that are called;
-// TLS names them. Revocation of the STS's certificate is asked as Trust is
-// configured.
+// But in a Session nothing is tried again: one call is at most one message. It does not
+// verify signatures of services that are called; TLS names them. Revocation of the STS's
+// certificate is asked as Trust is configured. Private keys stay where they are: no store
+// holds one.
 //
 // # Concurrency
 //
 // A Client, Credentials and a Token are immutable and safe for concurrent use, as far
-// as the keys in them are.
+// as the keys in them are. A Session is safe for concurrent use; a Store belongs to one
+// Session at a time.
 package wsc

@@ -14,6 +14,10 @@ const (
 	_                 Reason = iota
 	BadConfig                // a configuration that is incomplete or contradicts itself
 	BadCredentials           // certificates that do not fit the mode, or are not valid now
+	KeyUnavailable           // a key that does not sign now: a card or token that is away
+	BadStoreKey              // a store's key that is missing, unfit, or not the one it was written with
+	BadStore                 // a store that was altered, or is none
+	SessionClosed            // a session that was closed
 	BadRequest               // a request or body that cannot be sent
 	BadEndpoint              // an address that is none, or plain http to another machine
 	NoTrust                  // no trusted STS certificate is configured
@@ -40,6 +44,7 @@ const (
 	UntrustedSigner          // the signature is by nobody that we trust as an STS
 	WrongIssuer              // another Issuer than expected
 	NotValidNow              // Conditions that do not hold now, or none
+	ClockOff                 // refused by one side or the other, and the clocks are far apart
 	WrongConfirmation        // not confirmed by holder-of-key alone
 	WrongHolder              // bound to another certificate than ours
 	WrongSubject             // about somebody else
@@ -49,6 +54,10 @@ const (
 var reasons = [...]string{
 	BadConfig:         "configuration",
 	BadCredentials:    "credentials",
+	KeyUnavailable:    "key does not sign now",
+	BadStoreKey:       "key of the store",
+	BadStore:          "store damaged",
+	SessionClosed:     "session closed",
 	BadRequest:        "request",
 	BadEndpoint:       "endpoint",
 	NoTrust:           "no trusted STS certificate",
@@ -75,6 +84,7 @@ var reasons = [...]string{
 	UntrustedSigner:   "assertion signed by nobody trusted",
 	WrongIssuer:       "unexpected issuer",
 	NotValidNow:       "assertion not valid now",
+	ClockOff:          "clocks apart",
 	WrongConfirmation: "assertion not confirmed by holder-of-key",
 	WrongHolder:       "assertion bound to another certificate",
 	WrongSubject:      "assertion about somebody else",
@@ -95,7 +105,8 @@ func (r Reason) Ours() bool { return r >= BadConfig && r <= TokenNotValid }
 // at fault, and another address may do better.
 func (r Reason) Transport() bool { return r >= Unreachable && r <= NoDate }
 
-// Refused reports that an answer came and was not believed.
+// Refused reports that an answer came and was not believed, or said no for what the
+// clocks explain.
 func (r Reason) Refused() bool { return r >= NotResponse && r <= MissingAttribute }
 
 // An Error is what this package refuses with. Detail and Err quote no value of an

@@ -22,7 +22,7 @@ func Example() {
 	if err != nil {
 		return
 	}
-	credentials, err := wsc.NewCredentials(wsc.Session, identity, holder)
+	credentials, err := wsc.NewCredentials(wsc.ModeSession, identity, holder)
 	if err != nil {
 		return
 	}
@@ -59,6 +59,38 @@ func Example() {
 	var fault *wsc.Fault
 	if errors.As(err, &fault) {
 		fmt.Println("fault:", fault.SOACode, fault.ID)
+	}
+	fmt.Printf("%s\n", answer)
+}
+
+// A session: the token is renewed in time, kept encrypted for the next program, and asked
+// without the card while that is away.
+func ExampleSession() {
+	var client *wsc.Client // as above
+	var withCard, withoutCard *wsc.Credentials
+	key, err := wsc.ReadStoreKey("store.key")
+	if err != nil {
+		return
+	}
+	store, err := wsc.OpenStore("session", key)
+	if err != nil {
+		return
+	}
+	session, err := wsc.NewSession(wsc.SessionConfig{
+		Client:      client,
+		Endpoints:   []string{"https://sts.example/IAM/Saml11TokenService/v1", "https://sts2.example/IAM/Saml11TokenService/v1"},
+		Credentials: []*wsc.Credentials{withCard, withoutCard},
+		Request:     wsc.Request{Attributes: []attrs.Designator{{Name: "urn:be:fgov:person:ssin:doctor:boolean", Namespace: attrs.NamespaceCertified}}},
+		Store:       store,
+		Notify:      func(e wsc.SessionEvent) { fmt.Println(e.Kind, e.Endpoint, e.Err) },
+	})
+	if err != nil {
+		return
+	}
+	defer session.Close()
+	answer, err := session.Call(context.Background(), []string{"https://service.example/"}, "urn:example:Ask", []byte(`<Ask xmlns="urn:example"/>`))
+	if wsc.ReasonOf(err) == wsc.ClockOff {
+		fmt.Println("set the clock:", err)
 	}
 	fmt.Printf("%s\n", answer)
 }

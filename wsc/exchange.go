@@ -16,6 +16,7 @@ import (
 // An exchange is one message and what came back.
 type exchange struct {
 	status      int
+	contentType string
 	answer      []byte
 	correlation string
 }
@@ -39,7 +40,7 @@ func (c *Client) post(ctx context.Context, u *url.URL, action string, message []
 		return nil, err
 	}
 	defer response.Body.Close()
-	x := &exchange{status: response.StatusCode, correlation: Printable([]byte(response.Header.Get("X-CorrelationID")))}
+	x := &exchange{status: response.StatusCode, contentType: response.Header.Get("Content-Type"), correlation: Printable([]byte(response.Header.Get("X-CorrelationID")))}
 	if x.status >= 300 && x.status < 400 {
 		return nil, refuse(Redirected, fmt.Sprintf("HTTP status %d", x.status))
 	}

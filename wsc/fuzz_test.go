@@ -29,7 +29,7 @@ func fuzzID(c *wsc.Config) { c.NewID = func() string { return "fuzz" } }
 // STS signed.
 func FuzzAnswer(f *testing.F) {
 	pki := testpki.Load()
-	credentials, request := credentialsOf(f, wsc.Session, &pki.AliceEIDP256, &pki.AliceEHealthP256), doctorRequest()
+	credentials, request := credentialsOf(f, wsc.ModeSession, &pki.AliceEIDP256, &pki.AliceEHealthP256), doctorRequest()
 	answer, assertion := goldenAnswer(f, credentials)
 	client := clientOf(f, fuzzID)
 	f.Add(answer)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sceau/attrs"
+	"sceau/certs"
 	"sceau/saml"
 	"sceau/soap"
 )
@@ -29,9 +30,10 @@ type Request struct {
 // fit.
 type query struct {
 	saml.Query
-	credentials    *Credentials
-	identification []Attribute
-	designators    []attrs.Designator // all that is asked, identification first
+	credentials      *Credentials // nil in an examination
+	identity, holder *certs.Certificate
+	identification   []Attribute
+	designators      []attrs.Designator // all that is asked, identification first
 }
 
 // Token asks the STS at an address for a token. It sends at most one message.
@@ -70,11 +72,8 @@ func (c *Client) query(credentials *Credentials, request *Request) (*query, erro
 	if validity < 0 {
 		return nil, refuse(BadRequest, "negative validity")
 	}
-	q := &query{credentials: credentials, identification: request.Identification}
-	if q.identification == nil {
-		q.identification = credentials.Identification()
-	}
-	if err := q.designate(request.Attributes); err != nil {
+	q, err := c.designated(credentials, request)
+	if err != nil {
 		return nil, err
 	}
 	id := c.config.NewID()
@@ -92,6 +91,21 @@ func (c *Client) query(credentials *Credentials, request *Request) (*query, erro
 	}
 	for _, d := range q.designators {
 		q.Designators = append(q.Designators, saml.Statement{Name: d.Name, Namespace: d.Namespace})
+	}
+	return q, nil
+}
+
+// designated begins a query: what is claimed and what is asked.
+func (c *Client) designated(credentials *Credentials, request *Request) (*query, error) {
+	if credentials == nil || credentials.identity == nil {
+		return nil, refuse(BadCredentials, "none")
+	}
+	q := &query{credentials: credentials, identity: credentials.Identity(), holder: credentials.Holder(), identification: request.Identification}
+	if q.identification == nil {
+		q.identification = credentials.Identification()
+	}
+	if err := q.designate(request.Attributes); err != nil {
+		return nil, err
 	}
 	return q, nil
 }
@@ -161,7 +175,7 @@ func (c *Client) message(q *query) ([]byte, error) {
 	}
 	content, err := saml.AppendQuery(nil, &q.Query, signer)
 	if err != nil {
-		return nil, refuseFor(BadRequest, err)
+		return nil, unsigned(err)
 	}
 	out := soap.Outgoing{
 		Content:     content,
@@ -172,7 +186,15 @@ func (c *Client) message(q *query) ([]byte, error) {
 	}
 	message, err := out.Append(nil, q.credentials.header)
 	if err != nil {
-		return nil, refuseFor(BadRequest, err)
+		return nil, unsigned(err)
 	}
 	return message, nil
+}
+
+// unsigned tells a key that does not sign now from a message that cannot be written.
+func unsigned(err error) error {
+	if certs.ReasonOf(err) == certs.Unavailable {
+		return refuseFor(KeyUnavailable, err)
+	}
+	return refuseFor(BadRequest, err)
 }

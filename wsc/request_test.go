@@ -36,21 +36,21 @@ func TestModes(t *testing.T) {
 		good             bool
 		suggested        wsc.Mode // by ModeOf; zero: none fits
 	}{
-		{"session", wsc.Session, &pki.AliceEID, &pki.AliceEHealth, true, wsc.Session},
-		{"session for an organisation", wsc.Session, &pki.AliceEID, &pki.Organisation, true, wsc.Session},
-		{"session without holder", wsc.Session, &pki.AliceEID, nil, false, wsc.EIDOnly},
-		{"session with two cards", wsc.Session, &pki.AliceEID, &pki.BobEID, false, 0},
-		{"session with the roles swapped (K8)", wsc.Session, &pki.AliceEHealth, &pki.AliceEID, false, 0},
-		{"session with eHealth certificates", wsc.Session, &pki.AliceEHealth, &pki.Hospital, false, wsc.Fallback},
-		{"eID only", wsc.EIDOnly, &pki.FrankEID, nil, true, wsc.EIDOnly},
-		{"eID only, said twice", wsc.EIDOnly, &pki.AliceEID, &pki.AliceEID, true, wsc.EIDOnly},
-		{"eID only with two cards of one person", wsc.EIDOnly, &pki.AliceEID, &pki.AliceEIDP256, false, 0},
-		{"eID only with an eHealth certificate", wsc.EIDOnly, &pki.AliceEHealth, nil, false, wsc.Fallback},
-		{"fallback", wsc.Fallback, &pki.AliceEHealth, nil, true, wsc.Fallback},
-		{"fallback with a card", wsc.Fallback, &pki.AliceEID, &pki.AliceEHealth, false, wsc.Session},
-		{"a TLS server", wsc.Fallback, &pki.Server, nil, false, 0},
-		{"no mode", 0, &pki.AliceEID, nil, false, wsc.EIDOnly},
-		{"unknown mode", 9, &pki.AliceEID, nil, false, wsc.EIDOnly},
+		{"session", wsc.ModeSession, &pki.AliceEID, &pki.AliceEHealth, true, wsc.ModeSession},
+		{"session for an organisation", wsc.ModeSession, &pki.AliceEID, &pki.Organisation, true, wsc.ModeSession},
+		{"session without holder", wsc.ModeSession, &pki.AliceEID, nil, false, wsc.ModeEIDOnly},
+		{"session with two cards", wsc.ModeSession, &pki.AliceEID, &pki.BobEID, false, 0},
+		{"session with the roles swapped (K8)", wsc.ModeSession, &pki.AliceEHealth, &pki.AliceEID, false, 0},
+		{"session with eHealth certificates", wsc.ModeSession, &pki.AliceEHealth, &pki.Hospital, false, wsc.ModeFallback},
+		{"eID only", wsc.ModeEIDOnly, &pki.FrankEID, nil, true, wsc.ModeEIDOnly},
+		{"eID only, said twice", wsc.ModeEIDOnly, &pki.AliceEID, &pki.AliceEID, true, wsc.ModeEIDOnly},
+		{"eID only with two cards of one person", wsc.ModeEIDOnly, &pki.AliceEID, &pki.AliceEIDP256, false, 0},
+		{"eID only with an eHealth certificate", wsc.ModeEIDOnly, &pki.AliceEHealth, nil, false, wsc.ModeFallback},
+		{"fallback", wsc.ModeFallback, &pki.AliceEHealth, nil, true, wsc.ModeFallback},
+		{"fallback with a card", wsc.ModeFallback, &pki.AliceEID, &pki.AliceEHealth, false, wsc.ModeSession},
+		{"a TLS server", wsc.ModeFallback, &pki.Server, nil, false, 0},
+		{"no mode", 0, &pki.AliceEID, nil, false, wsc.ModeEIDOnly},
+		{"unknown mode", 9, &pki.AliceEID, nil, false, wsc.ModeEIDOnly},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestModes(t *testing.T) {
 			}
 		})
 	}
-	for _, m := range []wsc.Mode{wsc.Session, wsc.EIDOnly, wsc.Fallback} {
+	for _, m := range []wsc.Mode{wsc.ModeSession, wsc.ModeEIDOnly, wsc.ModeFallback} {
 		if got, err := wsc.ParseMode(m.String()); got != m || err != nil {
 			t.Errorf("%v: %v %v", m, got, err)
 		}
@@ -77,7 +77,7 @@ func TestModes(t *testing.T) {
 	if _, err := wsc.ParseMode(""); err == nil {
 		t.Error("an empty mode")
 	}
-	if _, err := wsc.NewCredentials(wsc.Session, nil, nil); wsc.ReasonOf(err) != wsc.BadCredentials {
+	if _, err := wsc.NewCredentials(wsc.ModeSession, nil, nil); wsc.ReasonOf(err) != wsc.BadCredentials {
 		t.Error("nobody")
 	}
 }
@@ -95,13 +95,13 @@ func TestIdentification(t *testing.T) {
 		identity, holder *testpki.Leaf
 		want             map[string]string
 	}{
-		{"session", wsc.Session, &pki.AliceEID, &pki.BobEHealth, map[string]string{prefix + "person:ssin": testpki.BobSSIN, attrs.PersonSSIN: testpki.AliceSSIN}},
-		{"hospital", wsc.Session, &pki.BobEID, &pki.Hospital, map[string]string{prefix + "hospital:nihii-number": testpki.HospitalNIHII, attrs.PersonSSIN: testpki.BobSSIN}},
-		{"organisation", wsc.Session, &pki.BobEID, &pki.Organisation, map[string]string{prefix + "enterprise:cbe-number": testpki.OrganisationCBE, attrs.PersonSSIN: testpki.BobSSIN}},
-		{"eID only", wsc.EIDOnly, &pki.FrankEID, nil, map[string]string{prefix + "person:ssin": testpki.FrankSSIN, attrs.PersonSSIN: testpki.FrankSSIN}},
-		{"fallback of an organisation", wsc.Fallback, &pki.Hospital, nil, map[string]string{prefix + "hospital:nihii-number": testpki.HospitalNIHII}},
-		{"a type that no attribute has", wsc.Session, &pki.AliceEID, &lab, map[string]string{attrs.PersonSSIN: testpki.AliceSSIN}},
-		{"a type that several attributes have", wsc.Session, &pki.AliceEID, &some, map[string]string{attrs.PersonSSIN: testpki.AliceSSIN}},
+		{"session", wsc.ModeSession, &pki.AliceEID, &pki.BobEHealth, map[string]string{prefix + "person:ssin": testpki.BobSSIN, attrs.PersonSSIN: testpki.AliceSSIN}},
+		{"hospital", wsc.ModeSession, &pki.BobEID, &pki.Hospital, map[string]string{prefix + "hospital:nihii-number": testpki.HospitalNIHII, attrs.PersonSSIN: testpki.BobSSIN}},
+		{"organisation", wsc.ModeSession, &pki.BobEID, &pki.Organisation, map[string]string{prefix + "enterprise:cbe-number": testpki.OrganisationCBE, attrs.PersonSSIN: testpki.BobSSIN}},
+		{"eID only", wsc.ModeEIDOnly, &pki.FrankEID, nil, map[string]string{prefix + "person:ssin": testpki.FrankSSIN, attrs.PersonSSIN: testpki.FrankSSIN}},
+		{"fallback of an organisation", wsc.ModeFallback, &pki.Hospital, nil, map[string]string{prefix + "hospital:nihii-number": testpki.HospitalNIHII}},
+		{"a type that no attribute has", wsc.ModeSession, &pki.AliceEID, &lab, map[string]string{attrs.PersonSSIN: testpki.AliceSSIN}},
+		{"a type that several attributes have", wsc.ModeSession, &pki.AliceEID, &some, map[string]string{attrs.PersonSSIN: testpki.AliceSSIN}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestRequestRefused(t *testing.T) {
 			}
 		})
 	}
-	if _, err := wsc.NewCredentials(wsc.Session, signerOf(t, &pki.AliceEID), nil); err == nil {
+	if _, err := wsc.NewCredentials(wsc.ModeSession, signerOf(t, &pki.AliceEID), nil); err == nil {
 		t.Error("session without holder")
 	}
 }
@@ -295,11 +295,11 @@ func TestRequestsWithXMLSec1(t *testing.T) {
 		mode             wsc.Mode
 		identity, holder *testpki.Leaf
 	}{
-		{wsc.Session, &pki.AliceEID, &pki.AliceEHealth},
-		{wsc.Session, &pki.AliceEIDP256, &pki.AliceEHealthP384},
-		{wsc.Session, &pki.AliceEIDP384, &pki.AliceEHealthP256},
-		{wsc.EIDOnly, &pki.AliceEID, nil},
-		{wsc.Fallback, &pki.AliceEHealth, &pki.Hospital},
+		{wsc.ModeSession, &pki.AliceEID, &pki.AliceEHealth},
+		{wsc.ModeSession, &pki.AliceEIDP256, &pki.AliceEHealthP384},
+		{wsc.ModeSession, &pki.AliceEIDP384, &pki.AliceEHealthP256},
+		{wsc.ModeEIDOnly, &pki.AliceEID, nil},
+		{wsc.ModeFallback, &pki.AliceEHealth, &pki.Hospital},
 	}
 	sts := newSTS(t)
 	for _, test := range tests {
@@ -331,7 +331,7 @@ func TestRequestsAgainstSchemas(t *testing.T) {
 		t.Skip("no schemas among the shared vectors")
 	}
 	sts := newSTS(t)
-	for _, credentials := range []*wsc.Credentials{alice(t), credentialsOf(t, wsc.EIDOnly, &pki.AliceEIDP256, nil), credentialsOf(t, wsc.Fallback, &pki.AliceEHealth, &pki.Hospital)} {
+	for _, credentials := range []*wsc.Credentials{alice(t), credentialsOf(t, wsc.ModeEIDOnly, &pki.AliceEIDP256, nil), credentialsOf(t, wsc.ModeFallback, &pki.AliceEHealth, &pki.Hospital)} {
 		token, err := clientOf(t, nil).Token(t.Context(), sts.URL, credentials, doctorRequest())
 		if err != nil {
 			t.Fatal(err)

@@ -107,8 +107,12 @@ func (c *Client) Open(assertion []byte, holder *certs.Signer) (*Token, error) {
 	if holder == nil {
 		return nil, refuse(BadCredentials, "no holder")
 	}
-	token, _, err := c.open(assertion, holder)
-	return token, err
+	token, _, err := c.open(assertion, holder.Certificate())
+	if err != nil {
+		return nil, err
+	}
+	token.holder = holder
+	return token, nil
 }
 
 // SignedBy proves who signed an assertion, and nothing else: not that it is valid,
@@ -137,7 +141,12 @@ func ReadToken(assertion []byte, holder *certs.Signer) (*Token, error) {
 		return nil, err
 	}
 	defer r.document.Release()
-	return r.token(holder)
+	t, err := r.token(holder.Certificate())
+	if err != nil {
+		return nil, err
+	}
+	t.holder = holder
+	return t, nil
 }
 
 // A reading is an assertion that is the root of a document of its own.
@@ -211,18 +220,19 @@ func following(n xmltext.Node) xmltext.Node {
 	return xmltext.Node{}
 }
 
-// token copies what a token holds out of the document.
-func (r *reading) token(holder *certs.Signer) (*Token, error) {
+// token copies what a token holds out of the document, without the holder's key. It must
+// be bound to the holder's certificate; nil is anybody's.
+func (r *reading) token(holder *certs.Certificate) (*Token, error) {
 	if !r.Authenticated || !r.AuthenticationSubject.Confirmed {
 		return nil, refuse(WrongConfirmation, "no confirmed AuthenticationStatement")
 	}
-	if err := confirmed(&r.AuthenticationSubject.Confirmation, holder.Certificate()); err != nil {
+	if err := confirmed(&r.AuthenticationSubject.Confirmation, holder); err != nil {
 		return nil, err
 	}
 	// The platform confirms the subject of the AuthenticationStatement only (wire
 	// document 3.2); where another one is confirmed too it must be by the same.
 	if r.AttributeSubject.Confirmed {
-		if err := confirmed(&r.AttributeSubject.Confirmation, holder.Certificate()); err != nil {
+		if err := confirmed(&r.AttributeSubject.Confirmation, holder); err != nil {
 			return nil, err
 		}
 	}
@@ -234,7 +244,6 @@ func (r *reading) token(holder *certs.Signer) (*Token, error) {
 		issued:       r.IssueInstant,
 		notBefore:    r.Conditions.NotBefore,
 		notOnOrAfter: r.Conditions.NotOnOrAfter,
-		holder:       holder,
 	}
 	for _, a := range r.Attributes() {
 		d := attrs.Designator{Name: string(a.Name), Namespace: string(a.Namespace)}

@@ -30,17 +30,17 @@ func TestTokenOfEachMode(t *testing.T) {
 		inner            bool
 		identification   []attrs.Designator
 	}{
-		{"session", wsc.Session, &pki.AliceEID, &pki.AliceEHealth, false, true, []attrs.Designator{holderSSIN, personSSIN}},
-		{"session with P-256 card", wsc.Session, &pki.AliceEIDP256, &pki.AliceEHealth, false, true, []attrs.Designator{holderSSIN, personSSIN}},
-		{"session with P-384 card and P-256 holder", wsc.Session, &pki.AliceEIDP384, &pki.AliceEHealthP256, false, true, []attrs.Designator{holderSSIN, personSSIN}},
-		{"session with hospital", wsc.Session, &pki.AliceEID, &pki.Hospital, false, true, []attrs.Designator{
+		{"session", wsc.ModeSession, &pki.AliceEID, &pki.AliceEHealth, false, true, []attrs.Designator{holderSSIN, personSSIN}},
+		{"session with P-256 card", wsc.ModeSession, &pki.AliceEIDP256, &pki.AliceEHealth, false, true, []attrs.Designator{holderSSIN, personSSIN}},
+		{"session with P-384 card and P-256 holder", wsc.ModeSession, &pki.AliceEIDP384, &pki.AliceEHealthP256, false, true, []attrs.Designator{holderSSIN, personSSIN}},
+		{"session with hospital", wsc.ModeSession, &pki.AliceEID, &pki.Hospital, false, true, []attrs.Designator{
 			{Name: "urn:be:fgov:ehealth:1.0:certificateholder:hospital:nihii-number", Namespace: attrs.NamespaceIdentification}, personSSIN}},
-		{"session with application of an organisation", wsc.Session, &pki.AliceEID, &pki.Application, false, true, []attrs.Designator{
+		{"session with application of an organisation", wsc.ModeSession, &pki.AliceEID, &pki.Application, false, true, []attrs.Designator{
 			{Name: "urn:be:fgov:ehealth:1.0:certificateholder:enterprise:cbe-number", Namespace: attrs.NamespaceIdentification}, personSSIN}},
-		{"eID only", wsc.EIDOnly, &pki.AliceEID, nil, false, false, []attrs.Designator{holderSSIN, personSSIN}},
-		{"eID only, always signing inside", wsc.EIDOnly, &pki.AliceEID, nil, true, true, []attrs.Designator{holderSSIN, personSSIN}},
-		{"fallback, one certificate", wsc.Fallback, &pki.AliceEHealth, nil, false, false, []attrs.Designator{holderSSIN, personSSIN}},
-		{"fallback, two certificates", wsc.Fallback, &pki.AliceEHealth, &pki.Hospital, false, true, []attrs.Designator{
+		{"eID only", wsc.ModeEIDOnly, &pki.AliceEID, nil, false, false, []attrs.Designator{holderSSIN, personSSIN}},
+		{"eID only, always signing inside", wsc.ModeEIDOnly, &pki.AliceEID, nil, true, true, []attrs.Designator{holderSSIN, personSSIN}},
+		{"fallback, one certificate", wsc.ModeFallback, &pki.AliceEHealth, nil, false, false, []attrs.Designator{holderSSIN, personSSIN}},
+		{"fallback, two certificates", wsc.ModeFallback, &pki.AliceEHealth, &pki.Hospital, false, true, []attrs.Designator{
 			{Name: "urn:be:fgov:ehealth:1.0:certificateholder:hospital:nihii-number", Namespace: attrs.NamespaceIdentification}, personSSIN}},
 	}
 	for _, test := range tests {

@@ -23,7 +23,7 @@ func newAuditCommand(now func() time.Time) *cobra.Command {
 		Long: `The audit trail has one record for each request, whatever its end, written before
 the answer left. All commands work while a server appends to it.`,
 	}
-	c.AddCommand(auditListCommand(now), auditVerifyCommand(), auditHeadCommand())
+	c.AddCommand(auditListCommand(now), auditExplainCommand(), auditVerifyCommand(), auditHeadCommand())
 	return c
 }
 
@@ -200,6 +200,34 @@ func (f *listFlags) list(out, complaints io.Writer, q audit.Query) error {
 		return finding(count(unread, "record", "records") + " could not be read; see stsd audit verify")
 	}
 	return nil
+}
+
+func auditExplainCommand() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use:   "explain ID --dir DIR",
+		Short: "Say how far a request came, and what stopped it",
+		Long: `Explain finds the record with the audit id that an answer carried, and says which
+checks the request passed, which it did not, and why. Where policy stopped it,
+stsd policy explain says more.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := audit.ParseID(strings.ToLower(args[0]))
+			if err != nil {
+				return err
+			}
+			entry, err := first(audit.List(dir, audit.Query{ID: id}))
+			if err != nil {
+				return err
+			}
+			if entry == nil {
+				return finding("the trail has no such record")
+			}
+			return writeRoad(cmd.OutOrStdout(), entry)
+		},
+	}
+	directoryFlag(c, &dir)
+	return c
 }
 
 func auditVerifyCommand() *cobra.Command {

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"sceau/audit"
+	"sceau/sts"
 )
 
 // milliseconds is RFC 3339 with a fixed number of digits, so that lines align.
@@ -85,6 +87,34 @@ func writeRecord(out io.Writer, e *audit.Entry) error {
 	}
 	line("record", fmt.Sprintf("%d, %s:%d, hash %s", e.Seq, e.File, e.Line, e.Hash))
 	fmt.Fprintln(w)
+	return w.Flush()
+}
+
+// writeRoad shows how far a request came on the road of a token.
+func writeRoad(out io.Writer, e *audit.Entry) error {
+	if e.Service != "saml11" {
+		return writeRecord(out, e)
+	}
+	stages := sts.Stages()
+	stopped := slices.IndexFunc(stages, func(s sts.Stage) bool { return s.Name == e.Stage })
+	if e.Stage == "" {
+		stopped = len(stages) // it arrived
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\t%s\t%s\n", plain(e.ID), e.Time.UTC().Format(time.RFC3339Nano), plain(strings.TrimSpace(e.Outcome+" "+e.Code)))
+	if stopped < 0 { // a stage before the road: HTTP
+		fmt.Fprintf(w, "FAILED\t%s\t%s\n", plain(e.Stage), plain(e.Cause))
+	}
+	for i, s := range stages {
+		switch {
+		case i < stopped:
+			fmt.Fprintf(w, "passed\t%s\t%s\n", s.Name, s.Proves)
+		case i == stopped:
+			fmt.Fprintf(w, "FAILED\t%s\t%s\n\t\t%s\n", s.Name, s.Proves, plain(e.Cause))
+		default:
+			fmt.Fprintf(w, "not looked at\t%s\t%s\n", s.Name, s.Proves)
+		}
+	}
 	return w.Flush()
 }
 

@@ -36,7 +36,6 @@ type system struct {
 	now      func() time.Time
 	log      *slog.Logger
 	verifier *certs.Verifier
-	resolver *attrs.Resolver
 	journal  *audit.Journal
 	signer   *certs.Signer
 	replay   *soap.MemoryReplay
@@ -44,25 +43,21 @@ type system struct {
 	metrics  *prometheus.Registry
 	overload overload
 
-	catalogue *attrs.Catalogue
-	inputs    *laterResolver // of sources that derive
-
-	cacheEntries int64 // of the resolver, which cannot change
-
-	routed func(*attrs.Definition) bool // whether sources, as configured, have the attribute; nil: as the resolver says
+	supply           // guarded by mu once the system runs
+	retired []func() // close what was used before
 
 	rules policy.PDP
 
-	set         *policySet         // where rules come from
-	definitions []definitionConfig // all of them, also those of set
-	policyStore *store.Store       // nil: the policies are in no store
+	set         *policySet   // where rules come from
+	policyStore *store.Store // nil: the policies are in no store
 	policyPoll  time.Duration
 	policyPlace string // its file or DSN
 	policies    policyWatch
 
 	decisionTLS     *tlsSettings // of decisions, as configured
 	decisionClients []authzen.Client
-	decisions       *decisions // nil: not configured
+	metadataKey     *authzen.MetadataKey // of decisions; nil: metadata are unsigned
+	decisions       *decisions           // nil: not configured
 
 	durability audit.Durability
 
@@ -77,9 +72,8 @@ type system struct {
 
 	changing  sync.Mutex   // held by what changes the system while it runs
 	rollover  rollover     // guarded by changing; overdue also by mu
-	mu        sync.RWMutex // guards config, signer, keys, active, published, entries, rules, set and policyStore once the system runs
+	mu        sync.RWMutex // guards config, signer, keys, active, published, rules, set and policyStore once the system runs
 	published *publication
-	entries   []*sourceEntry
 	document  metadataDocument
 }
 
@@ -138,13 +132,9 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 
 // close gives everything back; parts that were never made are passed over.
 func (s *system) close() {
-	if s.resolver != nil {
-		s.resolver.Close()
-	}
-	for _, e := range s.entries {
-		if e.source != nil {
-			e.source.Close()
-		}
+	s.supply.close()
+	for _, end := range s.retired {
+		end()
 	}
 	if s.verifier != nil {
 		s.verifier.Close()
@@ -308,6 +298,7 @@ func (s *system) openRegistry(p *problems) {
 		p.add(c.File.Line, "registry: %v", err)
 		return
 	}
+	s.registry = *c
 	s.entries = []*sourceEntry{{source: opened, kind: &sourceKind{name: "registry"}, keys: sourceKeys{ID: value[string]{V: opened.ID()}}, needed: true}}
 	s.resolver, err = attrs.NewResolver(attrs.Config{
 		Catalogue: s.catalogue, Routes: []attrs.Route{{Source: opened}},

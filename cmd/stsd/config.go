@@ -102,12 +102,7 @@ type fileConfig struct {
 	Assertions struct {
 		BackDate value[duration] `yaml:"back-date"`
 	} `yaml:"assertions"`
-	Registry struct {
-		File         value[string]   `yaml:"file"`
-		Budget       value[duration] `yaml:"budget"`
-		CacheEntries value[int64]    `yaml:"cache-entries"`
-		CacheTTL     value[duration] `yaml:"cache-ttl"`
-	} `yaml:"registry"`
+	Registry registryConfig `yaml:"registry"`
 	// Sources, read by readEntries, stand in the place of Registry, and Resolver, read by resolverConfig, has what is
 	// said of all of them.
 	Sources     yaml.Node          `yaml:"sources"`
@@ -136,6 +131,18 @@ type fileConfig struct {
 	TestClock value[time.Time] `yaml:"test-clock"`
 
 	dir string
+}
+
+type registryConfig struct {
+	File         value[string]   `yaml:"file"`
+	Budget       value[duration] `yaml:"budget"`
+	CacheEntries value[int64]    `yaml:"cache-entries"`
+	CacheTTL     value[duration] `yaml:"cache-ttl"`
+}
+
+// same says whether two registries are one, wherever they stand in the file.
+func (c *registryConfig) same(other *registryConfig) bool {
+	return c.File.V == other.File.V && c.Budget.V == other.Budget.V && c.CacheEntries.V == other.CacheEntries.V && c.CacheTTL.V == other.CacheTTL.V
 }
 
 type listenerConfig struct {

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"sceau/policy"
 	"sceau/policy/authzen"
 	"sceau/policy/cedar"
@@ -24,6 +26,9 @@ type decisionsConfig struct {
 	Listener  listenerConfig   `yaml:",inline"`
 	PublicURL value[string]    `yaml:"public-url"`
 	Clients   []decisionClient `yaml:"clients"`
+	// Metadata, read by readMetadataKey, is a node, so that a key with nothing after it is told from one that is not there: only the
+	// latter leaves metadata unsigned.
+	Metadata yaml.Node `yaml:"metadata"`
 }
 
 type decisionClient struct {
@@ -55,12 +60,12 @@ type decisions struct {
 	withdrawn atomic.Bool
 }
 
-// checkDecisions reads the listener and the clients of the key decisions; both nil without it and after a problem.
+// checkDecisions reads the listener and the clients of the key decisions, both nil without it and after a problem, and its metadata key.
 func (s *system) checkDecisions(p *problems) (settings *tlsSettings, clients []authzen.Client) {
 	c := &s.config.Decisions
 	if !c.configured() {
-		if len(c.Clients) > 0 || c.PublicURL.Line > 0 || c.Listener.Certificate.Line > 0 || c.Listener.Key.Line > 0 || !c.Listener.ClientAuthorities.IsZero() {
-			p.add(max(c.PublicURL.Line, c.Listener.Certificate.Line, c.Listener.Key.Line, c.Listener.ClientAuthorities.Line), "decisions: no address")
+		if len(c.Clients) > 0 || c.PublicURL.Line > 0 || c.Listener.Certificate.Line > 0 || c.Listener.Key.Line > 0 || !c.Listener.ClientAuthorities.IsZero() || !c.Metadata.IsZero() {
+			p.add(max(c.PublicURL.Line, c.Listener.Certificate.Line, c.Listener.Key.Line, c.Listener.ClientAuthorities.Line, c.Metadata.Line), "decisions: no address")
 		}
 		return nil, nil
 	}
@@ -71,6 +76,7 @@ func (s *system) checkDecisions(p *problems) (settings *tlsSettings, clients []a
 		p.add(line, "decisions: policy has engine cedar for them")
 	}
 	settings = s.readTLS(&c.Listener, p)
+	s.metadataKey = s.readMetadataKey(p)
 	if len(c.Clients) == 0 {
 		p.add(line, "decisions: no client: nobody could ask")
 	}
@@ -155,7 +161,8 @@ func (s *system) readClient(c *decisionClient, p *problems) authzen.Client {
 // decisionsSettings are those of the handler.
 func (s *system) decisionsSettings(rules policy.PDP, clients []authzen.Client) authzen.Config {
 	policies, _ := rules.(*cedar.Policies)
-	return authzen.Config{Policies: policies, URL: s.config.Decisions.url(), Clients: clients, Journal: s.journal, Now: s.now}
+	return authzen.Config{Policies: policies, URL: s.config.Decisions.url(), Clients: clients, Journal: s.journal,
+		MetadataKey: s.metadataKey, Log: s.log, Now: s.now}
 }
 
 // openDecisions makes the handler; the listener comes with serve.

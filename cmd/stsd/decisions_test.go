@@ -174,7 +174,8 @@ func TestDecisionsKeys(t *testing.T) {
 		}
 		p := &problems{file: "stsd.yaml"}
 		if c := parseConfig([]byte(config+"\n"), dir, p); c != nil && len(p.list) == 0 {
-			s := &system{config: c, catalogue: attrs.EHealth()}
+			s := &system{config: c, supply: supply{catalogue: attrs.EHealth()}}
+			s.set = s.openPolicySet(p)
 			s.rules = s.loadRules(p)
 			s.checkDecisions(p)
 		}
@@ -184,7 +185,8 @@ func TestDecisionsKeys(t *testing.T) {
 	}
 	p := &problems{file: "stsd.yaml"}
 	s := &system{config: parseConfig([]byte(`policy: {engine: cedar, directory: policies}
-decisions: {address: "127.0.0.1:1"`+client), dir, p), catalogue: attrs.EHealth()}
+decisions: {address: "127.0.0.1:1"`+client), dir, p), supply: supply{catalogue: attrs.EHealth()}}
+	s.set = s.openPolicySet(p)
 	s.rules = s.loadRules(p)
 	if _, clients := s.checkDecisions(p); p.err() != nil || len(clients) != 1 {
 		t.Errorf("what the cases change is itself wrong: %v", p.err())
@@ -225,7 +227,7 @@ func TestDocumentedDecisions(t *testing.T) {
 			t.Errorf("no example is %s", block)
 		}
 	}
-	if shown != 8 {
+	if shown != 9 {
 		t.Errorf("%d questions and policies are shown", shown)
 	}
 }
@@ -250,7 +252,7 @@ func TestExampleDecisionKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Policy.Engine.V != policyCedar || c.Policy.Directory.V != "policies" || !c.Decisions.configured() || len(c.Decisions.Clients) != 1 ||
-		len(c.Decisions.Clients[0].Resources) != 3 || c.Decisions.Listener.ClientAuthorities.IsZero() {
+		c.Decisions.Metadata.IsZero() || len(c.Decisions.Clients[0].Resources) != 3 || c.Decisions.Listener.ClientAuthorities.IsZero() {
 		t.Errorf("%+v, %+v", c.Policy, c.Decisions)
 	}
 }

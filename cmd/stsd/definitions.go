@@ -29,7 +29,7 @@ func (s *system) loadCatalogue(p *problems) {
 			p.add(s.set.line, "policy: %v", err)
 			return
 		}
-		s.set.defined, s.definitions = own, slices.Concat(s.definitions, own)
+		s.definitions = slices.Concat(s.definitions, own)
 	}
 	all, problems := define(s.definitions)
 	for _, wrong := range problems {

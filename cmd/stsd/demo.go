@@ -332,7 +332,7 @@ func (d *demo) credentials(eid, holder string) (*wsc.Credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wsc.NewCredentials(wsc.Session, identity, software)
+	return wsc.NewCredentials(wsc.ModeSession, identity, software)
 }
 
 func request(name string) *wsc.Request {

@@ -55,6 +55,15 @@ func keySystem(path string, now func() time.Time) (*system, error) {
 	return &system{config: config, now: now, log: slog.New(slog.DiscardHandler)}, nil
 }
 
+// keysAt reads what of a configuration speaks of signing, and gives the folder of the keys.
+func keysAt(path string, now func() time.Time) (s *system, dir string, err error) {
+	if s, err = keySystem(path, now); err != nil {
+		return nil, "", err
+	}
+	dir, err = s.keyFolder()
+	return s, dir, err
+}
+
 // keyFolder gives the folder of the keys.
 func (s *system) keyFolder() (string, error) {
 	if s.config.Signing.Dir.V == "" {
@@ -114,11 +123,7 @@ its pkcs11 URI. Neither key nor certificate is copied. The key must sign a probe
 that verifies with the certificate, as every key that comes into the schedule.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := keySystem(path, now)
-			if err != nil {
-				return err
-			}
-			dir, err := s.keyFolder()
+			s, dir, err := keysAt(path, now)
 			if err != nil {
 				return err
 			}
@@ -188,11 +193,7 @@ func keysInstallCommand(now func() time.Time) *cobra.Command {
 		Short: "Take the certificate that the CA made for a key, and publish it",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := keySystem(path, now)
-			if err != nil {
-				return err
-			}
-			dir, err := s.keyFolder()
+			s, dir, err := keysAt(path, now)
 			if err != nil {
 				return err
 			}
@@ -245,11 +246,7 @@ The key is tried first: it must sign a probe, its certificate must be valid at
 that moment and fit for signatures.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := keySystem(path, now)
-			if err != nil {
-				return err
-			}
-			dir, err := s.keyFolder()
+			s, dir, err := keysAt(path, now)
 			if err != nil {
 				return err
 			}
@@ -340,11 +337,7 @@ A key that has not signed yet is taken out of the schedule. No file of a key is
 deleted.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := keySystem(path, now)
-			if err != nil {
-				return err
-			}
-			dir, err := s.keyFolder()
+			s, dir, err := keysAt(path, now)
 			if err != nil {
 				return err
 			}

@@ -64,11 +64,7 @@ instead of a request. With --uri the key is made on a token and cannot leave it.
 overwrites nothing. The key signs nothing before a rollover says so.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := keySystem(path, now)
-			if err != nil {
-				return err
-			}
-			dir, err := s.keyFolder()
+			s, dir, err := keysAt(path, now)
 			if err != nil {
 				return err
 			}

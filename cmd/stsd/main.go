@@ -30,6 +30,7 @@ To see it at work: stsd demo`,
 			HiddenDefaultCmd: true,
 		},
 	}
-	root.AddCommand(demoCommand(), serveCommand(), checkCommand(), configCommand(), keysCommand(), certCommand(), crlCommand(), registryCommand(), policyCommand(), auditCommand(), versionCommand())
+	root.AddCommand(demoCommand(), serveCommand(), checkCommand(), configCommand(), keysCommand(), certCommand(), crlCommand(), registryCommand(),
+		policyCommand(), serviceCommand(), auditCommand(), versionCommand())
 	return root
 }

@@ -39,8 +39,6 @@ type policySet struct {
 	file   string // that rule file
 	line   int    // of the configuration
 
-	defined []definitionConfig // the attributes that it defines, once loadCatalogue has read them
-
 	// Of a store: where that is, which version it is, and by what history.
 	place   string
 	version store.Version

@@ -85,7 +85,7 @@ func (s *system) turnPolicies(ctx context.Context) {
 	if err == nil {
 		next.files, next.history = bundle.FS(), history
 		next.version, _ = history.Active()
-		err = s.takePolicies(ctx, &next)
+		err = s.takePolicies(&next)
 	}
 	before := s.policies.get()
 	s.policies.set(err)
@@ -115,7 +115,7 @@ func alike(before, now error) bool {
 }
 
 // takePolicies puts a version in force, checked as a whole.
-func (s *system) takePolicies(ctx context.Context, next *policySet) (err error) {
+func (s *system) takePolicies(next *policySet) error {
 	if err := follows(next, s.set); err != nil {
 		return err
 	}
@@ -125,24 +125,32 @@ func (s *system) takePolicies(ctx context.Context, next *policySet) (err error) 
 		s.mu.Unlock()
 		return nil
 	}
-	if next.defined, err = next.definitions(); err == nil {
-		err = defines(next, s.set)
+	p := &problems{file: s.config.dir}
+	made := &system{config: s.config, now: s.now, log: s.log, verifier: s.verifier, journal: s.journal, replay: s.replay, set: next}
+	made.loadCatalogue(p)
+	if len(p.list) > 0 {
+		return p.err()
 	}
-	if err != nil {
-		return err
+	own := !sameDefinitions(made.definitions, s.definitions)
+	if own { // sources know the attributes that they have: those of the new catalogue
+		made.openSources(p)
+	} else {
+		made.supply = s.supply
 	}
-	rules, err := next.open(s.catalogue, configured{s.resolver, s.routed})
+	rules := made.loadRules(p)
+	err := p.err()
 	if err == nil {
-		err = next.hold(ctx, s.catalogue)
+		err = s.replaceRules(made, rules)
 	}
 	if err != nil {
-		return err
-	}
-	if err := s.replaceRules(rules); err != nil {
+		if own {
+			made.supply.close()
+		}
 		return err
 	}
 	s.mu.Lock()
 	s.rules, s.set = rules, next
+	s.takeSupply(made, own)
 	s.mu.Unlock()
 	s.recordPolicies(next, nil)
 	return nil
@@ -166,22 +174,9 @@ func follows(next, before *policySet) error {
 	return nil
 }
 
-// defines refuses policies that bring other definitions of attributes than those of now: the catalogue stays as it was made, and without
-// them, or with others, the policies are not what was approved.
-func defines(next, before *policySet) error {
-	if before == nil || sameDefinitions(before.defined, next.defined) {
-		return nil
-	}
-	what := "what lies there now"
-	if next.history != nil {
-		what = fmt.Sprintf("version %d", next.version.Number)
-	}
-	return fmt.Errorf("%s brings other definitions of attributes than those of now: it is in force after a restart", what)
-}
-
-// replaceRules lets policies decide from the next request on, at every face.
-func (s *system) replaceRules(rules policy.PDP) error {
-	settings, err := s.settings(rules, s.signer)
+// replaceRules lets policies decide from the next request on, at every face, over the supply of made.
+func (s *system) replaceRules(made *system, rules policy.PDP) error {
+	settings, err := made.settings(rules, s.signer)
 	if err != nil {
 		return err
 	}

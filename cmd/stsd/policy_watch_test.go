@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"io"
+	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -123,15 +125,35 @@ func TestPolicyStoreUnderServer(t *testing.T) {
 		t.Errorf("version %v", n)
 	}
 
-	// New definitions of attributes are in force after a restart, and nothing of that version before.
-	writeFiles(t, policies, "definitions.yaml", "- {name: \"urn:example:sector\", kind: text, keyed-by: [\"urn:be:fgov:person:ssin\"]}\n",
-		"all.cedar", `@id("nobody") forbid (principal, action, resource);`)
+	// A version brings an attribute along: it is there with it.
+	writeFiles(t, policies, "definitions.yaml", "- {name: \"urn:example:sector:boolean\", kind: boolean, keyed-by: [\"urn:be:fgov:person:ssin\"]}\n",
+		"all.cedar", `@id("sector") @maximum_validity("1h") permit (principal is Person, action == Action::"release-attribute",
+			resource == Attribute::"certified:urn:example:sector:boolean") when { principal.kind == "eid" };`)
 	adopt(t, v.path, v.dir)
-	v.waitLog(t, "version 3 brings other definitions")
-	if wrong := v.token(t, d, "bob", doctorNIHII); wrong != "" {
+	v.waitLog(t, "version 3")
+	if wrong := v.token(t, d, "bob", "urn:example:sector:boolean"); wrong != "" {
+		t.Errorf("%q", wrong)
+	}
+	if wrong := v.token(t, d, "bob", doctorNIHII); !strings.Contains(wrong, sts.AttributeDenied.String()) {
+		t.Errorf("%q", wrong)
+	}
+
+	// A version that is good, and speaks of an attribute that no source of this server has, is not taken, and nothing of it.
+	config, err := os.ReadFile(v.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFiles(t, v.dir, "stsd.yaml", strings.Replace(string(config), "registry:\n  file: registry.db\n", "sources:\n"+
+		"  - {id: main, kind: registry, file: registry.db, attributes: ["+doctorNIHII+", "+doctorBoolean+", \"urn:example:sector:boolean\"]}\n", 1))
+	v.hangup <- syscall.SIGHUP
+	v.waitLog(t, "msg=reloaded")
+	writeFiles(t, policies, "all.cedar", `@id("nobody") forbid (principal, action, resource) when { principal.hasTag("`+nurseBoolean+`") };`)
+	adopt(t, v.path, v.dir)
+	v.waitLog(t, "no source certifies")
+	if wrong := v.token(t, d, "bob", "urn:example:sector:boolean"); wrong != "" {
 		t.Errorf("part of a version that was refused is in force: %q", wrong)
 	}
-	if n := v.metric(t, "sceau_policy_refused"); n != 1 || v.metric(t, "sceau_policy_version") != 2 {
+	if n := v.metric(t, "sceau_policy_refused"); n != 1 || v.metric(t, "sceau_policy_version") != 3 {
 		t.Errorf("refused %v", n)
 	}
 	notes, err := v.ready(t.Context())
@@ -140,7 +162,7 @@ func TestPolicyStoreUnderServer(t *testing.T) {
 	}
 
 	// A rollback by one who may; the server is in order again.
-	pap(t, v.path, "rollback", "1", "--key", filepath.Join(v.dir, "pki", "alice-eid.key"))
+	pap(t, v.path, "rollback", "3", "--key", filepath.Join(v.dir, "pki", "alice-eid.key"))
 	v.waitLog(t, "in order again")
 	if wrong := v.token(t, d, "bob", doctorNIHII); !strings.Contains(wrong, sts.AttributeDenied.String()) {
 		t.Errorf("%q", wrong)
@@ -162,7 +184,7 @@ func TestPolicyStoreUnderServer(t *testing.T) {
 	exec(`UPDATE policy_event SET version = 2, content = (SELECT content FROM policy_event WHERE version = 2 LIMIT 1) WHERE number = (SELECT max(number) FROM policy_event)`)
 	exec(`UPDATE policy_event SET signature = 'AAAA' WHERE number = (SELECT max(number) FROM policy_event)`)
 	v.waitLog(t, "the signature is not that of the statement")
-	// … or the same with the newest event taken away, which would bring version 3 back.
+	// … or the same with the newest event taken away, which would bring version 4 back.
 	exec(`DELETE FROM policy_event`)
 	exec(`INSERT INTO policy_event SELECT * FROM kept WHERE number < (SELECT max(number) FROM kept)`)
 	v.waitLog(t, "lacks events that were there")
@@ -175,7 +197,8 @@ func TestPolicyStoreUnderServer(t *testing.T) {
 	exec(`DELETE FROM policy_event`)
 	exec(`INSERT INTO policy_event SELECT * FROM kept`)
 	v.hangup <- syscall.SIGHUP
-	v.waitLog(t, "msg=reloaded")
+	for deadline := time.Now().Add(10 * time.Second); v.metric(t, "sceau_policy_refused") != 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	}
 	if v.metric(t, "sceau_policy_refused") != 0 {
 		t.Error("it is in order and says it is not")
 	}
@@ -188,7 +211,7 @@ func TestPolicyStoreUnderServer(t *testing.T) {
 		version, _, _ := strings.Cut(entry.Resource.Name, " ")
 		trail = append(trail, entry.Outcome+" "+version)
 	}
-	if got := strings.Join(trail, ", "); !strings.HasPrefix(got, "success 1, success 2, fault 3, success 1, fault ") {
+	if got := strings.Join(trail, ", "); !strings.HasPrefix(got, "success 1, success 2, success 3, fault 4, fault ") {
 		t.Error(got)
 	}
 }
@@ -230,5 +253,52 @@ func TestPolicyStorePostgres(t *testing.T) {
 	v.waitLog(t, "version 2")
 	if wrong := v.token(t, d, "bob", doctorNIHII); wrong != "" {
 		t.Errorf("%q", wrong)
+	}
+}
+
+// TestPolicyStoreAfterReload: what a reload changed of the decisions over HTTP stays changed when a version of the policies comes in force: a
+// token that was replaced does not work again.
+func TestPolicyStoreAfterReload(t *testing.T) {
+	address, config := freeAddress(t), ""
+	v, _ := startDemoServerWith(t, func(dir, c string) string {
+		writeFiles(t, dir, "a.token", "Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldA\n", "b.token", "b-Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldA\n")
+		config = useStore(t, "file: policy.db")(dir, c) + `
+decisions:
+  address: ` + address + `
+  clients:
+    - {name: dtw, token-file: a.token, resources: [Role]}
+`
+		return config
+	})
+	ask := func() int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/access/v1/search/resource",
+			strings.NewReader(`{"subject": {"type": "Person", "id": "SSIN=00000000097"}, "action": {"name": "hold"}, "resource": {"type": "Role"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldA")
+		r.Header.Set("Content-Type", "application/json")
+		a, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Body.Close()
+		return a.StatusCode
+	}
+	if got := ask(); got != http.StatusOK {
+		t.Errorf("at first: %d", got)
+	}
+	writeFiles(t, v.dir, "stsd.yaml", strings.Replace(config, "a.token", "b.token", 1))
+	v.hangup <- syscall.SIGHUP
+	v.waitLog(t, "msg=reloaded")
+	if got := ask(); got != http.StatusUnauthorized {
+		t.Errorf("a token that was replaced: %d", got)
+	}
+	writeFiles(t, filepath.Join(v.dir, "policies"), "all.cedar", `@id("all") permit (principal is Person, action == Action::"release-attribute", resource in Profile::"APP1");`)
+	adopt(t, v.path, v.dir)
+	v.waitLog(t, "version 2")
+	if got := ask(); got != http.StatusUnauthorized {
+		t.Errorf("a token that was replaced is good again since other policies are in force: %d", got)
 	}
 }

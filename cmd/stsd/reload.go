@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-
-	"sceau/attrs"
 )
 
 // reload reads the configuration again and changes what can be changed while running:
@@ -20,8 +18,7 @@ func (s *system) reload(path string) (err error) {
 	if len(p.list) > 0 {
 		return p.err()
 	}
-	next := &system{config: c, now: s.now, log: s.log, verifier: s.verifier, resolver: s.resolver, journal: s.journal, replay: s.replay,
-		keys: s.keys, inputs: s.inputs}
+	next := &system{config: c, now: s.now, log: s.log, verifier: s.verifier, journal: s.journal, replay: s.replay, keys: s.keys}
 	next.set = next.openPolicySet(p)
 	defer func() {
 		if next.policyStore != nil && next.policyStore != s.policyStore {
@@ -33,13 +30,7 @@ func (s *system) reload(path string) (err error) {
 			p.add(next.set.line, "%v", err)
 		}
 	}
-	next.loadCatalogue(p) // for its problems: what is open goes on with the one that it has
-	next.catalogue = s.catalogue
-	if next.set != nil {
-		if err := defines(next.set, s.set); err != nil {
-			p.add(next.set.line, "policy: %v", err)
-		}
-	}
+	next.loadCatalogue(p)
 	trust := next.trust(p)
 	next.signer = next.loadSigner(p)
 	defer func() {
@@ -47,7 +38,12 @@ func (s *system) reload(path string) (err error) {
 			next.keys.close(s.keys)
 		}
 	}()
-	sources := next.renewSources(s, p)
+	renewed, own := next.supplyLike(s, p)
+	defer func() {
+		if err != nil && own {
+			next.supply.close()
+		}
+	}()
 	next.rules = next.loadRules(p) // held against the sources that will be
 	next.decisionTLS, next.decisionClients = next.checkDecisions(p)
 	next.checkListeners(p)
@@ -75,8 +71,8 @@ func (s *system) reload(path string) (err error) {
 	if err := s.service.Replace(settings); err != nil {
 		return err
 	}
-	if sources != nil {
-		if err := s.resolver.Replace(*sources); err != nil { // it was checked
+	if renewed != nil {
+		if err := s.resolver.Replace(*renewed); err != nil { // it was checked
 			return err
 		}
 	}
@@ -97,58 +93,20 @@ func (s *system) reload(path string) (err error) {
 		s.decisions.withdrawn.Store(!c.Decisions.configured())
 	}
 	keys := needRestart(s.config, c)
-	if !sameDefinitions(s.definitions, next.definitions) {
-		keys = append(keys, "definitions")
-	}
-	if sources == nil && !(s.config.Sources.IsZero() && c.Sources.IsZero()) {
-		keys = append(keys, "sources")
-	}
 	if len(keys) > 0 {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)
 	}
 	s.mu.Lock()
 	s.config, s.rules = c, next.rules
+	s.decisionTLS, s.decisionClients, s.metadataKey = next.decisionTLS, next.decisionClients, next.metadataKey
 	s.takePolicyStore(next)
 	s.rollover = rollover{warned: s.rollover.warned}
-	if sources != nil {
-		s.entries = next.entries
-	}
+	s.takeSupply(next, own)
 	s.mu.Unlock()
 	s.takeSigner(next)
 	s.logSigner()
 	s.recordPolicies(next.set, nil)
 	return nil
-}
-
-// renewSources reads the sources again. It gives what changes of the resolver, nil where it stays as it is: there are no
-// sources, or others than those that are open.
-func (s *system) renewSources(running *system, p *problems) *attrs.Config {
-	if s.config.Sources.IsZero() || running.inputs == nil { // what is open is of the key registry, whatever a reload since has said
-		return nil
-	}
-	before, open := len(p.list), running.entries
-	s.entries = readEntries(&s.config.Sources, p)
-	if len(p.list) > before || !sameSources(open, s.entries) {
-		return nil
-	}
-	for i, e := range s.entries {
-		if e.source = open[i].source; e.kind.renewed {
-			e.source = e.kind.read(s, e.id(), e.own, p)
-		}
-	}
-	if len(p.list) > before {
-		return nil
-	}
-	config := s.resolverConfig(s.entries, p)
-	if len(p.list) > before {
-		return nil
-	}
-	config.CacheEntries = running.cacheEntries
-	if err := s.resolver.Check(config); err != nil {
-		p.add(s.config.Sources.Line, "sources: %v", err)
-		return nil
-	}
-	return &config
 }
 
 // needRestart names the settings that differ and that a running server does not change.
@@ -168,9 +126,6 @@ func needRestart(old, new *fileConfig) (keys []string) {
 		{"decisions", old.Decisions.Listener.Address.V == new.Decisions.Listener.Address.V &&
 			(old.Decisions.Listener.Certificate.V == "") == (new.Decisions.Listener.Certificate.V == "")},
 		{"public-url", old.PublicURL.V == new.PublicURL.V},
-		{"registry", old.Registry.File.V == new.Registry.File.V && old.Registry.Budget.V == new.Registry.Budget.V &&
-			old.Registry.CacheEntries.V == new.Registry.CacheEntries.V && old.Registry.CacheTTL.V == new.Registry.CacheTTL.V},
-		{"resolver.cache-entries", old.readResolver(&problems{}).CacheEntries.V == new.readResolver(&problems{}).CacheEntries.V},
 		{"audit", old.Audit.Dir.V == new.Audit.Dir.V && old.Audit.Durability.V == new.Audit.Durability.V},
 		{"messages.max-bytes", old.Messages.MaxBytes.V == new.Messages.MaxBytes.V},
 		{"messages.replay-capacity", old.Messages.ReplayCapacity.V == new.Messages.ReplayCapacity.V},

@@ -113,10 +113,15 @@ func configCommand() *cobra.Command {
 	}
 }
 
+// base is where clients find us: scheme and host.
+func (s *system) base() string {
+	return s.config.PublicURL.or("http://" + s.config.Listen[0].Address.V)
+}
+
 // soapServer returns the HTTP face of the service.
 func (s *system) soapServer() (*soaphttp.Server, error) {
 	l := &s.config.Limits
-	base := s.config.PublicURL.or("http://" + s.config.Listen[0].Address.V)
+	base := s.base()
 	answer := func(ctx context.Context, r *soaphttp.Request, dst []byte) (int, []byte, string) {
 		message := sts.Message{Body: r.Body, Action: r.Action, Remote: audit.ClassifyRemote(r.Remote)}
 		a := s.service.AttributeQuery(ctx, &message, dst)

@@ -45,7 +45,7 @@ func readOne(t *testing.T, dir, text string, read func(*system, string, *yaml.No
 		t.Fatal(err)
 	}
 	p := &problems{file: "x.yaml"}
-	made := read(&system{config: &fileConfig{dir: dir}, now: testpki.Now, catalogue: attrs.EHealth()}, "one", n.Content[0], p)
+	made := read(&system{config: &fileConfig{dir: dir}, now: testpki.Now, supply: supply{catalogue: attrs.EHealth()}}, "one", n.Content[0], p)
 	if made != nil {
 		t.Cleanup(func() { made.Close() })
 	}

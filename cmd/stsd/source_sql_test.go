@@ -23,7 +23,7 @@ func sqlEntry(t *testing.T, dir, text string) (source, error) {
 		t.Fatal(err)
 	}
 	p := &problems{file: "x.yaml"}
-	s := &system{config: &fileConfig{dir: dir}, now: time.Now, catalogue: attrs.EHealth()}
+	s := &system{config: &fileConfig{dir: dir}, now: time.Now, supply: supply{catalogue: attrs.EHealth()}}
 	made := readSQLSource(s, "hr", node.Content[0], p)
 	if made != nil {
 		t.Cleanup(func() { made.Close() })

@@ -18,11 +18,10 @@ const healthTimeout = 5 * time.Second
 // sourcesHealth looks at every source. Wrong is what keeps mandatory attributes from being had: an entry and all that it fails
 // over to. Notes are the rest.
 func (s *system) sourcesHealth(ctx context.Context) (wrong, notes []error) {
-	s.mu.RLock()
-	entries := s.entries
-	s.mu.RUnlock()
+	now := s.current()
+	entries := now.entries
 	breakers := map[string]attrs.BreakerState{}
-	for _, route := range s.resolver.Status() {
+	for _, route := range now.resolver.Status() {
 		for _, member := range route.Sources {
 			breakers[member.ID] = member.Breaker
 		}
@@ -90,7 +89,8 @@ func (c sourceCollector) Collect(out chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 	}
-	for _, route := range c.s.resolver.Status() {
+	now := c.s.current()
+	for _, route := range now.resolver.Status() {
 		for _, one := range []struct {
 			result string
 			n      uint64

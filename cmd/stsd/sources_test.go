@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -192,48 +194,72 @@ func TestSeveralSources(t *testing.T) {
 	t.Errorf("it does not come back: %v", err)
 }
 
-// TestReloadSources: what of the sources is in force after a reload, and what needs a restart.
+// TestReloadSources: a reload takes what is said of sources, and other sources and definitions, under load and whole; what cannot be
+// opened leaves all as it was.
 func TestReloadSources(t *testing.T) {
 	end := time.Now().Add(2 * time.Hour).Truncate(time.Second).UTC()
-	v, _ := startDemoServerWith(t, func(dir, config string) string {
+	v, d := startDemoServerWith(t, func(dir, config string) string {
 		makeRegistry(t, filepath.Join(dir, "nurses.db"), "ssin,00000000097,"+nurseBoolean+",true,,")
+		makeRegistry(t, filepath.Join(dir, "others.db"), "ssin,00000000097,"+nurseBoolean+",false,,")
 		return severalSources(config, "", end)
 	})
-	before := v.resolver.Status()
 	config, err := os.ReadFile(v.path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reload := func(from, to string) error {
+	reload := func(pairs ...string) error {
 		t.Helper()
-		changed := bytes.Replace(config, []byte(from), []byte(to), 1)
-		if bytes.Equal(changed, config) {
-			t.Fatalf("no %q in the configuration", from)
+		changed := string(config)
+		for i := 0; i < len(pairs); i += 2 {
+			if !strings.Contains(changed, pairs[i]) {
+				t.Fatalf("no %q in the configuration", pairs[i])
+			}
+			changed = strings.Replace(changed, pairs[i], pairs[i+1], 1)
 		}
-		if err := os.WriteFile(v.path, changed, 0o600); err != nil {
+		if err := os.WriteFile(v.path, []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return v.reload(v.path)
 	}
-	if err := reload(`list: ["100", "200"]`, `list: ["999"]`); err != nil {
-		t.Error(err)
-	}
-	doctor, _ := v.catalogue.Find(attrs.Designator{Name: doctorBoolean, Namespace: attrs.NamespaceCertified})
-	ssin, _ := v.catalogue.Find(attrs.Designator{Name: attrs.PersonSSIN, Namespace: attrs.NamespaceIdentification})
-	got, err := v.resolver.Resolve(t.Context(), &attrs.Query{Subjects: []attrs.Keyed{{By: ssin, Value: "00000000097"}}, Definitions: []*attrs.Definition{doctor}, At: time.Now()}, nil)
-	if err != nil || got[0].State != attrs.Denied {
-		t.Errorf("another rule: %v, %v", got, err)
-	}
-	if err := reload("budget: 5s", "budget: 6s, cache-entries: 7"); err != nil || !strings.Contains(v.log.String(), "resolver.cache-entries") {
-		t.Errorf("%v\n%s", err, v.log)
-	}
-	if err := reload("file: nurses.db", "file: others.db"); err != nil || !strings.Contains(v.log.String(), "resolver.cache-entries sources]") {
-		t.Errorf("%v\n%s", err, v.log)
-	}
-	for range 2 { // a second one says no more than the first
-		if err := reload("budget: 5s", "budget: 4s, cache-entries: 7"); err != nil {
-			t.Error(err)
+	taken := func(pairs ...string) {
+		t.Helper()
+		if err := reload(pairs...); err != nil {
+			t.Fatal(err)
 		}
+	}
+	says := func(name string) attrs.State {
+		t.Helper()
+		now := v.current()
+		wanted, _ := now.catalogue.Find(attrs.Designator{Name: name, Namespace: attrs.NamespaceCertified})
+		ssin, _ := now.catalogue.Find(attrs.Designator{Name: attrs.PersonSSIN, Namespace: attrs.NamespaceIdentification})
+		got, err := now.resolver.Resolve(t.Context(), &attrs.Query{Subjects: []attrs.Keyed{{By: ssin, Value: "00000000097"}}, Definitions: []*attrs.Definition{wanted}, At: time.Now()}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got[0].State
+	}
+
+	// What is said of the same sources: the resolver stays, with its counters.
+	before := v.current().resolver
+	if taken(`list: ["100", "200"]`, `list: ["999"]`); says(doctorBoolean) != attrs.Denied || v.current().resolver != before {
+		t.Error("another rule is not taken, or all was made anew for it")
+	}
+	// Other sources, another cache, other definitions: all is made anew, and what cannot be is refused.
+	if err := reload("file: nurses.db", "file: nowhere.db"); err == nil || !strings.Contains(err.Error(), "nowhere.db") {
+		t.Errorf("%v", err)
+	}
+	if says(nurseBoolean) != attrs.Affirmed || v.current().resolver != before {
+		t.Error("a reload that was refused changed something")
+	}
+	if taken("file: nurses.db", "file: others.db"); says(nurseBoolean) != attrs.Denied || v.current().resolver == before {
+		t.Error("another source is not taken")
+	}
+	if taken("budget: 5s", "budget: 6s, cache-entries: 7"); v.current().cacheEntries != 7 {
+		t.Error("another size of the cache is not taken")
+	}
+	taken("definitions:\n", "definitions:\n  - {name: \"urn:example:more\", kind: boolean, keyed-by: [\"urn:be:fgov:person:ssin\"]}\n")
+	if says("urn:example:more") != attrs.Denied || says(nurseBoolean) != attrs.Affirmed {
+		t.Error("another definition is not taken")
 	}
 	for from, to := range map[string]string{"stale: 5m": "stale: 5x", "kind: static": "kind: magic", `of: "urn:example:code"`: `of: "urn:example:nothing"`,
 		"budget: 5s": "budget: 1ms, cache-ttl: 0s", "attributes: [urn:example:code]": "attributes: [" + nurseBoolean + "]"} {
@@ -241,8 +267,47 @@ func TestReloadSources(t *testing.T) {
 			t.Errorf("%s: accepted", to)
 		}
 	}
-	if after := v.resolver.Status(); len(after) != len(before) {
-		t.Errorf("%d routes, before %d", len(after), len(before))
+	if strings.Contains(v.log.String(), "only after a restart") {
+		t.Error(v.log.String())
+	}
+
+	// Under load nobody is refused for it.
+	client, stop := demoClient(t, d), make(chan struct{})
+	alice, err := d.credentials("alice", "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var load sync.WaitGroup
+	var issued atomic.Int64
+	for range 2 {
+		load.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := client.Token(t.Context(), v.url, alice, request(doctorBoolean)); err != nil {
+					t.Error(err)
+					return
+				}
+				issued.Add(1)
+			}
+		})
+	}
+	for range 3 {
+		taken("file: nurses.db", "file: others.db")
+		taken("budget: 5s", "budget: 4s")
+	}
+	for deadline := time.Now().Add(20 * time.Second); issued.Load() < 4 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	}
+	close(stop)
+	load.Wait()
+	if issued.Load() < 4 {
+		t.Errorf("%d tokens", issued.Load())
+	}
+	if len(v.retired) == 0 {
+		t.Error("what was used before is never closed")
 	}
 }
 
@@ -400,12 +465,15 @@ sources:
 		t.Fatal(err)
 	}
 	attributes := fmt.Sprintf("attributes: [%q", nurseBoolean)
-	for _, step := range []struct{ name, from, to, refused, warned string }{
-		{"nothing", "# ", "# ", "", ""},
-		{"an attribute that it maps", attributes, fmt.Sprintf("%s, %q", attributes, doctorBoolean), "", ""},
-		{"one that it does not", attributes, attributes + `, "urn:be:fgov:person:ssin:ehealth:1.0:givenname"`, `givenname" is none that api answers`, ""},
-		{"a comment", "    ttl: 1h", "    ttl: 1h # an hour", "", ""},
-		{"what an alias stands for", "budget: &time 1s", "budget: &time 2s", "", "keys=[sources]"},
+	for _, step := range []struct {
+		name, from, to, refused string
+		anew                    bool
+	}{
+		{"nothing", "# ", "# ", "", false},
+		{"an attribute that it maps", attributes, fmt.Sprintf("%s, %q", attributes, doctorBoolean), "", false},
+		{"one that it does not", attributes, attributes + `, "urn:be:fgov:person:ssin:ehealth:1.0:givenname"`, `givenname" is none that api answers`, false},
+		{"a comment", "    ttl: 1h", "    ttl: 1h # an hour", "", false},
+		{"what an alias stands for", "budget: &time 1s", "budget: &time 2s", "", true},
 	} {
 		changed := bytes.Replace(config, []byte(step.from), []byte(step.to), 1)
 		if !bytes.Contains(config, []byte(step.from)) {
@@ -419,7 +487,7 @@ sources:
 		if (err == nil) != (step.refused == "") || err != nil && !strings.Contains(err.Error(), step.refused) {
 			t.Errorf("%s: %v", step.name, err)
 		}
-		if said := v.log.String()[before:]; strings.Contains(said, "after a restart") != (step.warned != "") || !strings.Contains(said, step.warned) {
+		if said := v.log.String()[before:]; strings.Contains(said, "opened anew") != step.anew {
 			t.Errorf("%s: %s", step.name, said)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,15 +13,19 @@ import (
 	"github.com/spf13/pflag"
 
 	"sceau/certs"
+	"sceau/certs/pkcs11"
 	"sceau/wsc"
 )
 
 // A keyFlag says where a key and its certificate lie.
-type keyFlag struct{ name, file, key, passphrase string }
+type keyFlag struct {
+	name, file, key, passphrase string
+	token                       *pkcs11.Key // opened by load; nil for a key in a file
+}
 
 func (k *keyFlag) register(flags *pflag.FlagSet, what string) {
 	flags.StringVar(&k.file, k.name, "", what+": a PKCS #12 `FILE`, a PEM file with certificate and key, or the certificate alone")
-	flags.StringVar(&k.key, k.name+"-key", "", "PEM `FILE` with the private key, when it is not in the other file")
+	flags.StringVar(&k.key, k.name+"-key", "", "PEM `FILE` with the private key, when it is not in the other file; or the pkcs11 URI (RFC 7512) of a key on a token")
 	flags.StringVar(&k.passphrase, k.name+"-passphrase-file", "", "`FILE` with the passphrase of the PKCS #12 file (default: --passphrase-file)")
 }
 
@@ -33,6 +38,8 @@ func (k *keyFlag) load(shared string) (*certs.Signer, error) {
 	}
 	config := certs.KeyConfig{At: time.Now()}
 	switch {
+	case pkcs11.IsURI(k.key):
+		config.Certificate, config.Open = k.file, k.open
 	case k.key != "":
 		config.Key, config.Certificate = k.key, k.file
 	case len(content) > 0 && content[0] == 0x30: // DER
@@ -48,6 +55,27 @@ func (k *keyFlag) load(shared string) (*certs.Signer, error) {
 		return nil, fmt.Errorf("--%s: %w", k.name, err)
 	}
 	return signer, nil
+}
+
+// open opens the key on a token that has a public key.
+func (k *keyFlag) open(public crypto.PublicKey) (crypto.Signer, error) {
+	uri, err := pkcs11.ParseURI(k.key)
+	if err != nil {
+		return nil, err
+	}
+	// One person works with it: a card has a session or two, and is not asked for signatures that nobody needs.
+	k.token, err = pkcs11.Open(pkcs11.Config{URI: uri, Public: public, Sessions: 1, Timeout: 10 * time.Second, HealthInterval: time.Hour, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	return k.token, nil
+}
+
+// close lets go of a token.
+func (k *keyFlag) close() {
+	if k.token != nil {
+		k.token.Close()
+	}
 }
 
 // network says how servers are reached.
@@ -107,26 +135,36 @@ func (t *trust) register(flags *pflag.FlagSet) {
 // over.
 func (t *trust) verifier() (*certs.Verifier, error) {
 	profile := certs.TokenIssuer()
+	var err error
+	if profile.Pinned, err = t.pins(); err != nil {
+		return nil, err
+	}
+	return certs.NewVerifier(certs.Config{Profiles: []certs.Profile{profile}, Log: slog.New(slog.DiscardHandler)})
+}
+
+// pins gives the certificates of the STS.
+func (t *trust) pins() ([][]byte, error) {
+	var all [][]byte
 	for _, file := range t.files {
 		ders, err := certs.ReadCertificates(file)
 		if err != nil {
 			return nil, fmt.Errorf("--trust: %w", err)
 		}
-		pinned := len(profile.Pinned)
+		before := len(all)
 		for _, der := range ders {
 			c, err := certs.ParseCertificate(der)
 			if err != nil {
 				return nil, fmt.Errorf("--trust %s: %w", file, err)
 			}
 			if !c.X509().IsCA {
-				profile.Pinned = append(profile.Pinned, der)
+				all = append(all, der)
 			}
 		}
-		if len(profile.Pinned) == pinned {
+		if len(all) == before {
 			return nil, fmt.Errorf("--trust %s: only certificates of authorities; give that of the STS itself", file)
 		}
 	}
-	return certs.NewVerifier(certs.Config{Profiles: []certs.Profile{profile}, Log: slog.New(slog.DiscardHandler)})
+	return all, nil
 }
 
 // makeClient makes a client, which trusts no STS when no file is given, and what

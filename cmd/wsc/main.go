@@ -61,7 +61,7 @@ func command() *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(tokenCommand(), showCommand(), callCommand(), clockCommand(), versionCommand())
+	root.AddCommand(tokenCommand(), showCommand(), explainCommand(), callCommand(), proxyCommand(), clockCommand(), versionCommand())
 	for _, c := range root.Commands() {
 		c.Args = usageArgs(c.Args)
 	}
@@ -97,9 +97,11 @@ func status(err error) int {
 	switch {
 	case errors.As(err, new(usageError)):
 		return exitUsage
+	case reason == wsc.ClockOff:
+		return exitClock
 	case errors.As(err, &refused), errors.As(err, &fault):
 		return exitRefused
-	case errors.Is(err, errUnverified), reason.Refused():
+	case errors.Is(err, errUnverified), errors.Is(err, errFails), reason.Refused():
 		return exitUnverified
 	case errors.Is(err, errClock):
 		return exitClock
@@ -111,7 +113,7 @@ func status(err error) int {
 
 // sentence tells a person what happened and, where it is known, what to do.
 func sentence(err error) string {
-	text := strings.TrimPrefix(err.Error(), "wsc: ")
+	text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "wsc: "), ": wsc: ", ": ")
 	var fault *wsc.Fault
 	if errors.As(err, &fault) && fault.ElsewhereMaySucceed() {
 		text += "; check the clock (wsc clock), whether the certificates are trusted there, or try another endpoint"
@@ -129,6 +131,12 @@ func hint(reason wsc.Reason) string {
 		return "give an https:// address, or --plain if you mean it"
 	case wsc.NoTrust:
 		return "give the certificate of the STS with --trust"
+	case wsc.KeyUnavailable:
+		return "is the card in the reader? --fallback names a certificate that may ask without it"
+	case wsc.BadStore:
+		return "remove the file: the token in it can be asked again"
+	case wsc.ClockOff:
+		return "set your clock, or tell the server's operator"
 	case wsc.TokenNotValid:
 		return "ask for another one with wsc token"
 	case wsc.UntrustedSigner:

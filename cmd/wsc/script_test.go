@@ -22,6 +22,7 @@ import (
 
 	"sceau/certs"
 	"sceau/internal/minipki"
+	"sceau/internal/softhsm"
 	"sceau/internal/testpki"
 	"sceau/policy"
 	"sceau/soap"
@@ -33,7 +34,7 @@ import (
 
 // TestMain lets scripts run the real main under the name wsc.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"wsc": main})
+	testscript.Main(softhsm.M{M: m}, map[string]func(){"wsc": main})
 }
 
 // TestScripts drives the real program against the real STS and a guarded service, on

@@ -27,8 +27,29 @@
 // context.audit_id names the record of the decision, in which the policies stand that determined it; reason is "denied" and
 // no more. Every decision is recorded before it leaves; what cannot be recorded is 500.
 //
+// # Pages
+//
+// A search gives at most 500 results at a time, fewer where page.limit says so, and decides at most 2000 candidates for them. Where there
+// is more, page.next_token of the answer is the page.token of the next request, which is otherwise the same; a limit of before may be left
+// out. A page may have fewer results than its limit, and the last one is that with an empty next_token. The order is that in
+// which the directory, its schema and the catalogue have them; actions by name.
+//
+// page.total is the number of results as the first page counted them, of the client's own resources as everything else; it is left out
+// where the candidates are more than one page may decide. Nothing is kept between pages: each result is decided when it is told, and
+// between pages persons may gain or lose what sources say of them. With a limit of 0 a search only counts.
+//
+// A token is sealed: it says nothing to whoever reads it, and is 400 for another client, another question, another limit, and after
+// policies were read again. It is good in the process that gave it out.
+//
+// # Metadata
+//
+// With a Config.MetadataKey the metadata have signed_metadata, a JWT by RS256, ES256, ES384 or ES512 with the metadata, iss (the URL of
+// this service), iat and exp as claims; it is renewed twice in its day. The header has kid, the RFC 7638 thumbprint of the key, and x5c,
+// its certificates: a client verifies them to an authority that it trusts for this, or knows the certificate or kid. No key is told at an
+// address of this service, since it would prove no more than the connection on which it came. Where the metadata cannot be signed, as
+// after the end of the certificate, there are none: 500.
+//
 // # Strictness
 //
-// A body is one JSON object of at most 256 KiB and 16 levels, in UTF-8, without a key twice in one object. Pages are not
-// made: a search gives all there is, and page is passed over.
+// A body is one JSON object of at most 256 KiB and 16 levels, in UTF-8, without a key twice in one object.
 package authzen

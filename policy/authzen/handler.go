@@ -2,10 +2,13 @@ package authzen
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"net/netip"
@@ -31,6 +34,10 @@ type Config struct {
 	URL     string
 	Clients []Client
 	Journal Recorder
+	// MetadataKey signs the metadata; nil leaves them unsigned.
+	MetadataKey *MetadataKey
+	// Log is told when metadata can no longer be signed; nil means slog.Default().
+	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Budget bounds what one request may take; zero means 10 s.
@@ -41,17 +48,27 @@ type Config struct {
 type Handler struct {
 	settings atomic.Pointer[settings]
 	mux      *http.ServeMux
+	pages    pageKey
 }
 
-type settings struct{ Config }
+type settings struct {
+	Config
+	pages    pageKey
+	epoch    epoch
+	metadata *metadata
+}
 
 // New returns a Handler, or an error that lists everything wrong with config.
 func New(config Config) (*Handler, error) {
-	h := &Handler{mux: http.NewServeMux()}
+	pages, err := newPageKey()
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{mux: http.NewServeMux(), pages: pages}
 	if err := h.Replace(config); err != nil {
 		return nil, err
 	}
-	h.mux.HandleFunc("GET /.well-known/authzen-configuration", h.metadata)
+	h.mux.HandleFunc("GET /.well-known/authzen-configuration", h.serveMetadata)
 	h.mux.HandleFunc("GET /openapi.json", openAPI)
 	h.mux.HandleFunc("POST /access/v1/evaluation", h.asked(evaluation))
 	h.mux.HandleFunc("POST /access/v1/evaluations", h.asked(evaluations))
@@ -63,6 +80,21 @@ func New(config Config) (*Handler, error) {
 
 // Check says why Replace would refuse a configuration, nil when it would not.
 func (h *Handler) Check(config Config) error {
+	_, err := newSettings(config)
+	return err
+}
+
+func newSettings(config Config) (*settings, error) {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Budget == 0 {
+		config.Budget = 10 * time.Second
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	s := &settings{Config: config}
 	var errs []error
 	if config.Policies == nil {
 		errs = append(errs, errors.New("authzen: no policies"))
@@ -74,7 +106,15 @@ func (h *Handler) Check(config Config) error {
 		u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		errs = append(errs, errors.New("authzen: the URL is https and a host, without path, query or fragment"))
 	}
-	return errors.Join(append(errs, checkClients(config.Clients))...)
+	errs = append(errs, checkClients(config.Clients))
+	var err error
+	if s.metadata, err = newMetadata(config); err != nil {
+		errs = append(errs, fmt.Errorf("authzen: the metadata: %w", err))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func loopback(host string) bool {
@@ -82,18 +122,20 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// Replace changes the configuration for the requests that begin from now on. On error the old one stays.
+// Replace changes the configuration for the requests that begin from now on; pages of other policies are begun again. On error the old
+// one stays.
 func (h *Handler) Replace(config Config) error {
-	if err := h.Check(config); err != nil {
+	s, err := newSettings(config)
+	if err != nil {
 		return err
 	}
-	if config.Now == nil {
-		config.Now = time.Now
+	s.pages = h.pages
+	if old := h.settings.Load(); old != nil && old.Policies == config.Policies {
+		s.epoch = old.epoch
+	} else {
+		rand.Read(s.epoch[:]) // never fails
 	}
-	if config.Budget == 0 {
-		config.Budget = 10 * time.Second
-	}
-	h.settings.Store(&settings{config})
+	h.settings.Store(s)
 	return nil
 }
 
@@ -112,20 +154,6 @@ var openAPIDocument []byte
 func openAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Write(openAPIDocument)
-}
-
-// metadata is section 9 of the specification: what is there, and under which name.
-func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request) {
-	base := h.settings.Load().URL
-	w.Header().Set("Cache-Control", "max-age=3600")
-	writeJSON(w, http.StatusOK, map[string]any{
-		"policy_decision_point":       base,
-		"access_evaluation_endpoint":  base + "/access/v1/evaluation",
-		"access_evaluations_endpoint": base + "/access/v1/evaluations",
-		"search_subject_endpoint":     base + "/access/v1/search/subject",
-		"search_resource_endpoint":    base + "/access/v1/search/resource",
-		"search_action_endpoint":      base + "/access/v1/search/action",
-	})
 }
 
 // A call is one request of a known client.

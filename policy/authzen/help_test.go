@@ -94,16 +94,21 @@ func certification(t testing.TB) *service {
 	return serve(t, os.DirFS("testdata/certification"), Resource{Type: "record"})
 }
 
-// post sends a body and gives the status and the answer.
-func (s *service) post(t testing.TB, path, body string, change ...func(*http.Request)) (int, map[string]any, http.Header) {
-	t.Helper()
+// asking is a request with a body, and where its answer goes.
+func asking(path, body string, change ...func(*http.Request)) (*http.Request, *httptest.ResponseRecorder) {
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+token)
 	for _, c := range change {
 		c(r)
 	}
-	w := httptest.NewRecorder()
+	return r, httptest.NewRecorder()
+}
+
+// post sends a body and gives the status and the answer.
+func (s *service) post(t testing.TB, path, body string, change ...func(*http.Request)) (int, map[string]any, http.Header) {
+	t.Helper()
+	r, w := asking(path, body, change...)
 	s.ServeHTTP(w, r)
 	var answer map[string]any
 	if w.Code == http.StatusOK {

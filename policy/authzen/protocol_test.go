@@ -94,7 +94,8 @@ func TestCertification(t *testing.T) {
 		want       string
 	}{
 		{"subject", `{"subject": {"type": "user"},` + read + `,` + one + `}`, 200, "alice bob"},
-		{"subject", `{"subject": {"type": "user"},` + read + `,` + one + `, "page": {"limit": 1}, "context": {"a": 1}}`, 200, "alice bob"},
+		{"subject", `{"subject": {"type": "user"},` + read + `,` + one + `, "page": {"limit": 1}, "context": {"a": 1}}`, 200, "alice"},
+		{"subject", `{"subject": {"type": "user"},` + read + `,` + one + `, "page": {"limit": 2}}`, 200, "alice bob"},
 		{"subject", `{"subject": {"type": "user"},` + write + `,` + closed + `}`, 200, "bob"},
 		{"subject", `{"subject": {"type": "spaceship"},` + read + `,` + one + `}`, 200, ""},
 		{"subject", `{"subject": {"type": "user"},` + one + `}`, 400, ""},
@@ -291,6 +292,19 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("no schema %s", name)
 		}
 	}
+	// It has what a page has, and the bound that there is.
+	members := func(schema string) map[string]any {
+		return schemas[schema].(map[string]any)["properties"].(map[string]any)
+	}
+	first := s.page(t, "subject", `{"subject": {"type": "user"},`+read+`,`+one+`}`, `{"limit": 1}`)
+	for name := range first.page {
+		if members("Page")[name] == nil {
+			t.Errorf("%s of a page is not described", name)
+		}
+	}
+	if members("PageRequest")["limit"].(map[string]any)["default"] != float64(maxPage) || len(first.page) != 3 {
+		t.Errorf("%v, %v", members("PageRequest"), first.page)
+	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/access/v1/evaluation", nil))
 	if w.Code != http.StatusMethodNotAllowed {
@@ -413,7 +427,8 @@ func TestNewRefuses(t *testing.T) {
 // a policy, and each decision has its record.
 func FuzzEvaluation(f *testing.F) {
 	for _, seed := range []string{`{` + alice + `,` + read + `,` + one + `}`, `{` + bob + `,` + write + `,` + closed + `}`,
-		`{` + alice + `,` + read + `, "evaluations": [{` + one + `}, {}]}`, `{"subject": {"type": "Person", "id": "SSIN=1"},` + read + `,` + one + `}`} {
+		`{` + alice + `,` + read + `, "evaluations": [{` + one + `}, {}]}`, `{"subject": {"type": "Person", "id": "SSIN=1"},` + read + `,` + one + `}`,
+		`{"subject": {"type": "user"},` + read + `,` + one + `, "page": {"limit": 1, "token": "AAAA", "properties": {}}}`} {
 		f.Add(seed)
 	}
 	s := certification(f)

@@ -314,6 +314,14 @@ func (p *Policies) Context(action string) (names []string) {
 	return names
 }
 
+// Profiles gives the profiles in the order of their file; the caller may change the list.
+func (p *Policies) Profiles() []policy.Profile {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.profiles)
+}
+
 // Entities gives the ids of all entities of a type that are known: those of the directory, and all attributes that
 // are not hidden and all profiles. Of persons and organisations it knows those alone that the directory names.
 func (p *Policies) Entities(entityType string) []string {

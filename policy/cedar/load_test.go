@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"sceau/attrs"
 	"sceau/policy"
@@ -162,4 +163,20 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestProfiles: what is listed is the caller's.
+func TestProfiles(t *testing.T) {
+	p := load(t, files("profiles.yaml", "version: 1\nprofiles:\n  P: {maximum-validity: 1h, attributes: [{name: \""+ssin+"\", namespace: identification}]}\n"), nil)
+	listed := p.Profiles()
+	if len(listed) != 1 || listed[0].Name != "P" || listed[0].MaximumValidity != time.Hour || len(listed[0].Attributes) != 1 {
+		t.Fatalf("%+v", listed)
+	}
+	listed[0].Name = "Q"
+	if p.Profiles()[0].Name != "P" {
+		t.Error("what was listed is what decides")
+	}
+	if (*Policies)(nil).Profiles() != nil {
+		t.Error("no policies have profiles")
+	}
 }
