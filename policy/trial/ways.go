@@ -168,7 +168,7 @@ func isParty(entityType string) bool {
 }
 
 // maxPairs bounds of how many values any two are tried together.
-const maxPairs = 12
+const maxPairs = 30
 
 // values gives what a source may have said of an attribute, as far as it makes a difference. Of an attribute that has several values it is each
 // that policies mention, any two of few, and all together.
