@@ -82,8 +82,10 @@ type Config struct {
 	// is none.
 	CacheBytes int64
 
-	// The fields below are for Handler only.
+	// The fields below are for Judge and the middlewares.
 
+	// Recorder keeps the trace of decisions. Nil keeps none beside Log.
+	Recorder Recorder
 	// Environment stands in faults: Test, Acceptation, Production…; empty leaves it out.
 	Environment string
 	// Now is the clock; nil is time.Now.

@@ -83,6 +83,15 @@ func (g *Guard) Admit(message []byte, now time.Time) (*Caller, error) {
 
 // AdmitContext is Admit with a context for the PDP.
 func (g *Guard) AdmitContext(ctx context.Context, message []byte, now time.Time) (*Caller, error) {
+	caller, err := g.decide(ctx, message, now)
+	if err != nil {
+		return nil, err
+	}
+	return caller, nil
+}
+
+// decide also tells whom the rules of access refused.
+func (g *Guard) decide(ctx context.Context, message []byte, now time.Time) (*Caller, error) {
 	if g == nil || g.config.Certificates == nil {
 		return nil, refuse(Unconfigured, nil)
 	}
@@ -103,10 +112,7 @@ func (g *Guard) AdmitContext(ctx context.Context, message []byte, now time.Time)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.permit(ctx, caller); err != nil {
-		return nil, err
-	}
-	return caller, nil
+	return caller, g.permit(ctx, caller)
 }
 
 // permit applies the rules of access.
