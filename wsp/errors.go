@@ -34,7 +34,7 @@ const (
 	UntrustedHolder              // the certificate of the holder is not trusted
 	UntrustedSender              // the sender who vouches for the subject is not trusted, or not one of those named
 	BadSignature                 // the message is not signed with the holder's key
-	NotCovered                   // Body or Timestamp is not signed
+	NotCovered                   // Body, Timestamp, or an assertion that must be, is not signed
 	Replayed                     // the message was seen before
 	ReplayUnavailable            // the replay state is full or does not answer
 	MissingAttribute             // a required attribute is absent, ambiguous, or has another value
@@ -112,6 +112,7 @@ func ReasonOf(err error) Reason {
 // FailedAuthentication is "could not be authenticated or authorized").
 var faults = [...]soap.Fault{
 	Unconfigured:          {Code: soap.FaultServer, SOA: soap.SOAServiceError},
+	UnsupportedToken:      {Code: soap.FaultUnsupportedToken, SOA: soap.SOANotAuthenticated},
 	BadAssertion:          {Code: soap.FaultInvalidSecurityToken, SOA: soap.SOANotAuthenticated},
 	WrongIssuer:           {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthenticated},
 	AssertionNotYetValid:  {Code: soap.FaultInvalidSecurityToken, SOA: soap.SOANotAuthenticated},
@@ -124,6 +125,7 @@ var faults = [...]soap.Fault{
 	BadAssertionSignature: {Code: soap.FaultFailedCheck, SOA: soap.SOANotAuthenticated},
 	UntrustedHolder:       {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthenticated},
 	UntrustedSender:       {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthenticated},
+	NotCovered:            {Code: soap.FaultFailedCheck, SOA: soap.SOANotAuthenticated},
 	MissingAttribute:      {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthorized},
 	Denied:                {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthorized},
 	NoDecision:            {Code: soap.FaultServer, SOA: soap.SOATemporarily},

@@ -44,7 +44,7 @@ func NewGuard(c Config) (*Guard, error) {
 		return nil, err
 	}
 	c.Issuers, c.Audiences = slices.Clone(c.Issuers), slices.Clone(c.Audiences)
-	c.HolderRoles, c.Require = slices.Clone(c.HolderRoles), slices.Clone(c.Require)
+	c.HolderRoles, c.Require, c.SenderVouches = slices.Clone(c.HolderRoles), slices.Clone(c.Require), slices.Clone(c.SenderVouches)
 	for i := range c.Require {
 		c.Require[i].Values = slices.Clone(c.Require[i].Values)
 	}
@@ -54,6 +54,9 @@ func NewGuard(c Config) (*Guard, error) {
 		Timestamp: c.Timestamp,
 		Replay:    c.Replay,
 		Tokens:    []soap.TokenKind{soap.SAMLAssertion},
+	}
+	if len(c.SenderVouches) > 0 {
+		g.message.Tokens, g.message.Vouched = []soap.TokenKind{soap.SAMLAssertion, soap.X509}, true
 	}
 	g.message.Signature.SHA1 = c.MessageSHA1
 	g.assertion.SHA1 = c.AssertionSHA1
@@ -142,11 +145,14 @@ type admission struct {
 	now    time.Time
 	policy soap.Policy // the Guard's, with this admission as ReplayState
 
-	token  xmltext.Node // the assertion that was judged
-	proven *assertion
-	fresh  bool // proven was verified now, not remembered
-	holder holder
-	digest [sha256.Size]byte // what the replay state remembers
+	token     xmltext.Node // whose key signed the message
+	node      xmltext.Node // the assertion that was judged
+	proven    *assertion
+	fresh     bool // proven was verified now, not remembered
+	vouched   bool // by the sender of the message
+	holder    holder
+	keyDigest [sha256.Size]byte // of the SubjectPublicKeyInfo that signed the message
+	digest    [sha256.Size]byte // what the replay state remembers
 
 	parsed    saml.Assertion
 	canonical []byte
@@ -174,7 +180,7 @@ func (a *admission) release() {
 func (a *admission) Remember(digest [sha256.Size]byte, until, now time.Time) error {
 	var both [2 * sha256.Size]byte
 	copy(both[:], digest[:])
-	copy(both[sha256.Size:], a.proven.keyDigest[:])
+	copy(both[sha256.Size:], a.keyDigest[:])
 	a.digest = sha256.Sum256(both[:])
 	return a.guard.config.Replay.Remember(a.digest, until, now)
 }
@@ -183,7 +189,10 @@ func (a *admission) Remember(digest [sha256.Size]byte, until, now time.Time) err
 func (a *admission) admit(signed *soap.Signed) (*Caller, error) {
 	body := signed.Body()
 	if a.proven == nil || body.IsZero() || signed.Token() == nil || signed.Token().Node != a.token {
-		return nil, refuse(BadSecurity, errors.New("token is not the assertion that was judged"))
+		return nil, refuse(BadSecurity, errors.New("token is not the one that was judged"))
+	}
+	if a.guard.config.ProtectTokens && !signed.Covers(a.node) {
+		return nil, refuse(NotCovered, errors.New("assertion"))
 	}
 	octets, err := c14n.Append(make([]byte, 0, len(body.Source())+bodyRoom), body, c14n.Options{})
 	if err != nil {
