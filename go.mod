@@ -9,6 +9,7 @@ require (
 	github.com/cedar-policy/cedar-go v1.9.0
 	github.com/crewjam/saml v0.5.1
 	github.com/dgraph-io/ristretto/v2 v2.4.2
+	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/go-ldap/ldap/v3 v3.4.15
 	github.com/golang-fips/openssl/v2 v2.0.3
 	github.com/jackc/pgx/v5 v5.12.0

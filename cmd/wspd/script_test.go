@@ -52,7 +52,7 @@ type testPKI struct {
 	stsKey, holderKey, serverSigner crypto.Signer
 }
 
-func newPKI(t *testing.T) *testPKI {
+func newPKI(t testing.TB) *testPKI {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -89,11 +89,20 @@ func (p *testPKI) write(folder string) error {
 	if err != nil {
 		return err
 	}
+	callerKey, err := minipki.GenerateKey(minipki.P256)
+	if err != nil {
+		return err
+	}
+	tokenKey, err := minipki.KeyPEM(callerKey)
+	if err != nil {
+		return err
+	}
 	for name, content := range map[string][]byte{
 		"ca.pem":     minipki.CertificatePEM(p.ca.DER()),
 		"sts.pem":    minipki.CertificatePEM(p.sts),
 		"server.pem": minipki.CertificatePEM(p.server),
 		"server.key": key,
+		"caller.key": tokenKey,
 		"ca.crl":     minipki.CRLPEM(crl),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
@@ -105,6 +114,10 @@ func (p *testPKI) write(folder string) error {
 
 // message makes a call, now.
 func (p *testPKI) message(doctor string) ([]byte, error) {
+	return p.messageOf(doctor, `<t:Echo xmlns:t="urn:test">hello</t:Echo>`)
+}
+
+func (p *testPKI) messageOf(doctor, content string) ([]byte, error) {
 	now := time.Now()
 	signer, err := xmlsec.NewSigner(xmlsec.SignerConfig{Key: p.stsKey, KeyInfo: `<ds:KeyInfo><ds:X509Data><ds:X509Certificate>` +
 		base64.StdEncoding.EncodeToString(p.sts) + `</ds:X509Certificate></ds:X509Data></ds:KeyInfo>`})
@@ -123,7 +136,7 @@ func (p *testPKI) message(doctor string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return (&soap.Outgoing{Content: []byte(`<t:Echo xmlns:t="urn:test">hello</t:Echo>`), Created: now, Expires: now.Add(time.Minute),
+	return (&soap.Outgoing{Content: []byte(content), Created: now, Expires: now.Add(time.Minute),
 		Assertion: assertion, AssertionID: "_1"}).Append(nil, messageSigner)
 }
 
