@@ -112,6 +112,19 @@ func (p *testPKI) write(folder string) error {
 	return nil
 }
 
+// revoke writes a newer CRL with the holder in it.
+func (p *testPKI) revoke(folder string) error {
+	holder, err := x509.ParseCertificate(p.holder)
+	if err != nil {
+		return err
+	}
+	crl, err := p.ca.CRL(minipki.CRL{Number: 2, ThisUpdate: p.from.Add(time.Minute), NextUpdate: p.to, Revoked: []minipki.Revoked{{Serial: holder.SerialNumber, At: p.from}}})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "ca.crl"), minipki.CRLPEM(crl), 0o600)
+}
+
 // message makes a call, now.
 func (p *testPKI) message(doctor string) ([]byte, error) {
 	return p.messageOf(doctor, `<t:Echo xmlns:t="urn:test">hello</t:Echo>`)
