@@ -114,6 +114,10 @@ func (c *config) guard(s *shared) (wsp.Config, error) {
 	if g.CacheBytes == 0 {
 		g.CacheBytes = -1 // to the Guard zero is the default
 	}
+	var err error
+	if g.PDP, err = c.pdp(); err != nil {
+		return g, err
+	}
 	for _, v := range c.SenderVouches {
 		g.SenderVouches = append(g.SenderVouches, wsp.Sender{Type: certs.IdentifierType(v.Type), Identifier: v.Identifier, Application: v.Application})
 	}

@@ -87,8 +87,9 @@ type config struct {
 		Values    []string `yaml:"values"`
 		Any       bool     `yaml:"any"`
 	} `yaml:"require"`
-	ReplayCapacity           int   `yaml:"replay-capacity"`
-	AssertionMemoryMegabytes int64 `yaml:"assertion-memory-megabytes"`
+	PDP                      *pdpConfig `yaml:"pdp"`
+	ReplayCapacity           int        `yaml:"replay-capacity"`
+	AssertionMemoryMegabytes int64      `yaml:"assertion-memory-megabytes"`
 	Log                      struct {
 		Format string     `yaml:"format"`
 		Level  slog.Level `yaml:"level"`
@@ -122,6 +123,22 @@ type callerConfig struct {
 // passes says whether the service is told of an attribute.
 func (c *callerConfig) passes(name string) bool {
 	return len(c.Attributes) == 0 || slices.Contains(c.Attributes, name)
+}
+
+// pdpConfig says who decides after the requirements.
+type pdpConfig struct {
+	Engine       string   `yaml:"engine"`
+	Action       string   `yaml:"action"`
+	Resource     string   `yaml:"resource"`
+	Directory    file     `yaml:"directory"`
+	AbsentIsNone bool     `yaml:"absent-is-none"`
+	URL          string   `yaml:"url"`
+	Token        file     `yaml:"token-file"`
+	Authorities  []file   `yaml:"authorities"`
+	Certificate  file     `yaml:"client-certificate"`
+	Key          file     `yaml:"client-key"`
+	Timeout      duration `yaml:"timeout"`
+	Attributes   bool     `yaml:"attributes"`
 }
 
 // authorizerConfig says how other proxies ask.

@@ -27,6 +27,9 @@ func (c *config) checkFaces(wrong func(string, ...any)) {
 	if c.Upstream != nil {
 		c.Upstream.check(wrong)
 	}
+	if c.PDP != nil {
+		c.PDP.check(wrong)
+	}
 	if k := c.Caller; k != nil {
 		if len(k.Keys) == 0 {
 			wrong("caller.keys: none that signs")
