@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,11 +36,12 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return pki.write(env.WorkDir) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ports": ports,
-			"fill":  fill,
-			"await": await,
-			"get":   get,
-			"call":  pki.call,
+			"ports":  ports,
+			"fill":   fill,
+			"await":  await,
+			"hangup": hangup,
+			"get":    get,
+			"call":   pki.call,
 		},
 	})
 }
@@ -229,4 +231,11 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s does not answer", args[0])
+}
+
+// hangup: "hangup" tells the programs that run to read their configurations again.
+func hangup(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, command := range ts.BackgroundCmds() {
+		ts.Check(command.Process.Signal(syscall.SIGHUP))
+	}
 }

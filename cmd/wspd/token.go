@@ -225,8 +225,26 @@ func (m *minter) registered(subject, audience, id string, now time.Time, lifetim
 	}
 }
 
+// sign writes both as one object, once: package jwt would decode each and encode all again.
 func (m *minter) sign(kind string, registered jwt.Claims, said claims) (string, error) {
-	return jwt.Signed(m.signers[kind]).Claims(registered).Claims(said).Serialize()
+	payload, err := json.Marshal(struct {
+		Issuer    string           `json:"iss"`
+		Subject   string           `json:"sub"`
+		Audience  jwt.Audience     `json:"aud"`
+		Expiry    *jwt.NumericDate `json:"exp,omitempty"`
+		NotBefore *jwt.NumericDate `json:"nbf"`
+		IssuedAt  *jwt.NumericDate `json:"iat"`
+		ID        string           `json:"jti"`
+		*claims
+	}{registered.Issuer, registered.Subject, registered.Audience, registered.Expiry, registered.NotBefore, registered.IssuedAt, registered.ID, &said})
+	if err != nil {
+		return "", err
+	}
+	signed, err := m.signers[kind].Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return signed.CompactSerialize()
 }
 
 // A session is what a token of ours says that was verified.
