@@ -226,7 +226,7 @@ func defaults() *config {
 func (c *config) fill() {
 	if u := c.Upstream; u != nil {
 		orText(&u.Forward, forwardBody)
-		orDuration(&u.Timeout, 30*time.Second)
+		orDuration(&u.Timeout, 10*time.Second)
 		if u.Headers == nil {
 			u.Headers = slices.Clone(passedHeaders)
 		}

@@ -26,6 +26,9 @@ var (
 func (c *config) checkFaces(wrong func(string, ...any)) {
 	if c.Upstream != nil {
 		c.Upstream.check(wrong)
+		if c.Upstream.Timeout >= c.Limits.WriteTimeout {
+			wrong("upstream.timeout: not shorter than limits.write-timeout; a client would learn nothing of it")
+		}
 	}
 	if c.PDP != nil {
 		c.PDP.check(wrong)

@@ -140,6 +140,7 @@ func TestFaces(t *testing.T) {
 		"password in the URL":         {"upstream: {url: 'http://a:b@c/'}\n", "upstream.url"},
 		"another scheme":              {"upstream: {url: 'file:///etc/passwd'}\n", "upstream.url"},
 		"forward":                     {"upstream: {url: 'http://c/', forward: all}\n", "upstream.forward"},
+		"a service without haste":     {"upstream: {url: 'http://c/', timeout: 1m}\n", "upstream.timeout"},
 		"spoofed caller":              {"upstream: {url: 'http://c/', headers: [sceau-caller]}\n" + caller, "callers could write it"},
 		"header of HTTP":              {"upstream: {url: 'http://c/', headers: [Transfer-Encoding]}\n", "upstream.headers"},
 		"W23 action of the client":    {"upstream: {url: 'http://c/', headers: [soapaction]}\n", "upstream.headers"},

@@ -106,8 +106,12 @@ func (p *program) handler(of func(*generation) http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for {
 			g := p.current.Load()
-			if !g.inUse.TryRLock() {
-				continue // it was replaced meanwhile: another is current already
+			if !g.inUse.TryRLock() { // it is about to be closed
+				if p.current.Load() != g {
+					continue // it was replaced meanwhile
+				}
+				http.Error(w, "stopping", http.StatusServiceUnavailable)
+				return
 			}
 			defer g.inUse.RUnlock()
 			if h := of(g); h != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"sceau/audit"
+	"sceau/internal/attack"
 )
 
 // guarded is what every configuration of these tests begins with.
@@ -305,6 +306,29 @@ func must(b []byte, err error) []byte {
 		panic(err)
 	}
 	return b
+}
+
+// TestProxyAttacks: no variant of a message or of its assertion reaches the service, neither the body nor the message as it came.
+func TestProxyAttacks(t *testing.T) {
+	for _, forward := range []string{forwardBody, forwardMessage} {
+		u := &upstream{}
+		r := start(t, proxyConfig(listening(t, u), ", forward: "+forward))
+		at := r.service(t)
+		for _, of := range []func([]byte) ([]attack.Variant, error){attack.Message, attack.Enveloped} {
+			variants, err := of(r.call(t))
+			if err != nil || len(variants) < 20 {
+				t.Fatal(len(variants), err)
+			}
+			for _, v := range variants {
+				if got := send(t, http.MethodPost, at, v.Message); got.status != http.StatusInternalServerError || !strings.Contains(got.body, "SOA-0") {
+					t.Errorf("%s: %v: %s", v.Name, got, v.Gain)
+				}
+			}
+		}
+		if u.asked() != 0 {
+			t.Error(u.asked(), "attacks reached the service")
+		}
+	}
 }
 
 // TestProxyMessage: the message as it came, to whom wants it so; the token is bound to its octets.
