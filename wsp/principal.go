@@ -16,8 +16,8 @@ type Principal struct {
 func (p Principal) ID() string { return p.IdentifierType + "=" + p.Identifier }
 
 // PrincipalOf gives who acts: the person whom the STS identified (urn:be:fgov:person:ssin in the identification namespace, which it checked against a
-// certificate), and without one the holder of the certificate that signed the message. ok is false for nobody, for a person who is named
-// twice, and for a certificate without identifier.
+// certificate), and without one the holder of the key. A sender who vouches acts for somebody else. ok is false for nobody, for a person who is
+// named twice or not at all where a sender vouches, and for a certificate without identifier.
 func PrincipalOf(c *Caller) (p Principal, ok bool) {
 	if c.IsZero() {
 		return Principal{}, false
@@ -38,7 +38,7 @@ func PrincipalOf(c *Caller) (p Principal, ok bool) {
 		}
 		return p, true
 	}
-	if identifier == "" {
+	if identifier == "" || c.Confirmation() != HolderOfKey {
 		return Principal{}, false
 	}
 	p = Principal{Kind: c.Holder().Kind().String(), IdentifierType: string(kind), Identifier: identifier}

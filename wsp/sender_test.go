@@ -3,6 +3,7 @@ package wsp_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,10 +18,15 @@ import (
 )
 
 // vouchedAssertion is Alice's, confirmed by the word of whoever sends it.
-func vouchedAssertion(t testing.TB) string {
+func vouchedAssertion(t testing.TB) string { return vouchedWithout(t, "") }
+
+// vouchedWithout leaves an attribute out.
+func vouchedWithout(t testing.TB, name string) string {
 	t.Helper()
 	pki := testpki.Load()
-	return edited(t, aliceIssue(pki.AliceEHealth.DER), stsSigner(t, &pki.STS), func(s string) string {
+	i := aliceIssue(pki.AliceEHealth.DER)
+	i.Attributes = slices.DeleteFunc(i.Attributes, func(s saml.Statement) bool { return s.Name == name })
+	return edited(t, i, stsSigner(t, &pki.STS), func(s string) string {
 		from, to := strings.Index(s, "<SubjectConfirmation>"), strings.Index(s, "</SubjectConfirmation>")
 		return s[:from] + "<SubjectConfirmation><ConfirmationMethod>" + saml.SenderVouches + "</ConfirmationMethod>" + s[to:]
 	})

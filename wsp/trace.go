@@ -56,6 +56,9 @@ func (g *Guard) Judge(ctx context.Context, message []byte, remote netip.Addr) Ve
 // record traces a decision, and refuses what cannot be traced.
 func (g *Guard) record(ctx context.Context, d *Decision) Verdict {
 	err, id := d.Err, ""
+	if err == nil && d.Caller.IsZero() {
+		err = refuse(Unconfigured, nil) // nobody is admitted by no error alone
+	}
 	if g.config.Recorder == nil {
 		id = newID()
 	} else {
@@ -70,7 +73,7 @@ func (g *Guard) record(ctx context.Context, d *Decision) Verdict {
 			}
 		}
 	}
-	if err == nil && !d.Caller.IsZero() {
+	if err == nil {
 		return Verdict{ID: id, Caller: d.Caller}
 	}
 	fault := FaultOf(err)

@@ -93,6 +93,10 @@ func TestPrincipal(t *testing.T) {
 		}
 		return c
 	}
+	vouched, err := guard(t, hospital).Admit([]byte(vouch(t, vouchedWithout(t, ssin.Name), &pki.Hospital, "id-1", "TS-1", "X509-1", assertionID)), now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		caller *wsp.Caller
 		id     string
@@ -103,6 +107,7 @@ func TestPrincipal(t *testing.T) {
 		"nobody but the holder":               {caller(&pki.Hospital), "Organisation NIHII-HOSPITAL=" + testpki.HospitalNIHII, "ehealth-organisation"},
 		"H4 two persons":                      {caller(&pki.Hospital, testpki.AliceSSIN, testpki.BobSSIN), "", ""},
 		"H4 a person of whom nothing is said": {caller(&pki.Hospital, ""), "", ""},
+		"H2 a sender, for whom nobody knows":  {vouched, "", ""},
 		"nobody":                              {nil, "", ""},
 		"the zero caller":                     {&wsp.Caller{}, "", ""},
 	} {

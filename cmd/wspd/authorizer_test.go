@@ -110,7 +110,7 @@ func TestSession(t *testing.T) {
 	}
 	passedOn := got.header.Get("Sceau-Caller")
 	registered, said := r.verified(t, passedOn, callerType, time.Now())
-	if said.Operation != nil || said.Body != "" || said.Confirmation.X5T != thumbprintOf(r.pki.holder) || registered.Subject != "CN=Alice" || len(said.Attributes) != 1 {
+	if said.Operation != nil || said.Body != "" || said.Confirmation.X5T != thumbprintOf(r.pki.holder) || registered.Subject != "CN=Alice" || len(said.Attributes) != 2 {
 		t.Errorf("%+v %+v", registered, said)
 	}
 	m := r.current.Load().minter

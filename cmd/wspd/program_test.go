@@ -269,7 +269,7 @@ func TestProxy(t *testing.T) {
 	}
 	registered, said := r.verified(t, q.Header.Get("Sceau-Caller"), callerType, time.Now())
 	if said.Confirmation.X5T != thumbprintOf(r.pki.holder) || said.Body != thumbprintOf([]byte(body)) || said.Operation.Name != "Echo" ||
-		said.Holder.Type != "SSIN" || said.Holder.Identifier != "00000000097" || len(said.Attributes) != 1 || said.Attributes[0].Values[0] != "true" ||
+		said.Holder.Type != "SSIN" || said.Holder.Identifier != "00000000097" || len(said.Attributes) != 2 || said.Attributes[1].Values[0] != "true" ||
 		said.Assertion.ID != "_1" || registered.Subject != "CN=Alice" || registered.Expiry.Time().Sub(registered.IssuedAt.Time()) != time.Minute {
 		t.Errorf("%+v %+v", registered, said)
 	}

@@ -142,7 +142,8 @@ func (p *testPKI) messageOf(doctor, content string) ([]byte, error) {
 	assertion, err := saml.AppendAssertion(nil, &saml.Issue{
 		AssertionID: "_1", Issuer: "urn:test:sts", IssueInstant: now, NotBefore: now.Add(-5 * time.Minute), NotOnOrAfter: now.Add(time.Hour),
 		Holder: p.holder, Subject: saml.Name{Subject: "CN=Alice", Issuer: "CN=TEST CA"},
-		Attributes: []saml.Statement{{Name: "urn:be:fgov:person:ssin:doctor:boolean", Namespace: "urn:be:fgov:certified-namespace:ehealth", Values: []string{doctor}}},
+		Attributes: []saml.Statement{{Name: "urn:be:fgov:person:ssin", Namespace: "urn:be:fgov:identification-namespace", Values: []string{"00000000097"}},
+			{Name: "urn:be:fgov:person:ssin:doctor:boolean", Namespace: "urn:be:fgov:certified-namespace:ehealth", Values: []string{doctor}}},
 	}, signer)
 	if err != nil {
 		return nil, err

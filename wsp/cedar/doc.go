@@ -10,7 +10,8 @@
 // # Who, what, and by what
 //
 // The principal is wsp.PrincipalOf the caller; the action is "enter" and the resource the one of Config. Roles and tags come from
-// the attributes of the assertion: a role is had when the assertion affirms its attribute. The time is the guard's.
+// the attributes of the assertion: a role is had when the assertion affirms its attribute, and names the principal by the identification
+// attribute that goes with it (doctor:boolean is of the person:ssin beside it, and of nobody without). The time is the guard's.
 //
 // # What the assertion does not say
 //

@@ -93,7 +93,8 @@ type asked struct {
 	who    wsp.Principal
 }
 
-// certified answers for the attributes of the assertion, about its principal alone.
+// certified answers for the attributes of the assertion, about whom the assertion says that they are of: the principal is known as the holder of
+// a key as well, and an assertion may speak of another.
 type certified struct{ absentIsNone bool }
 
 var errOther = errors.New("the assertion does not speak of this subject")
@@ -104,10 +105,16 @@ func (s certified) Resolve(ctx context.Context, q *attrs.Query, dst []attrs.Cert
 	if !ok {
 		return dst, unresolved(nil, errOther)
 	}
+	ours := true
 	for _, subject := range q.Subjects {
 		if subject.Value != a.who.Identifier {
 			return dst, unresolved(nil, errOther)
 		}
+		stated, ok := a.caller.Value(subject.By.Designator)
+		ours = ours && ok && stated == subject.Value
+	}
+	if !ours && !s.absentIsNone {
+		return dst, unresolved(nil, errOther)
 	}
 	was := len(dst)
 	_, until := a.caller.Validity()
@@ -115,6 +122,10 @@ func (s certified) Resolve(ctx context.Context, q *attrs.Query, dst []attrs.Cert
 		c := attrs.Certified{Definition: d, State: attrs.Unknown, Source: "assertion", RetrievedAt: a.caller.IssueInstant(), NotOnOrAfter: until}
 		if d.Kind == attrs.Boolean {
 			c.State = attrs.Denied
+		}
+		if !ours {
+			dst = append(dst, c)
+			continue
 		}
 		attribute, found := a.caller.Lookup(d.Designator)
 		if !found && (!s.absentIsNone || twice(a.caller, d)) {

@@ -57,21 +57,22 @@ func TestDecide(t *testing.T) {
 		attributes []saml.Statement
 		reason     wsp.Reason
 	}{
-		"a doctor":                              {permitDoctors, false, []saml.Statement{alice, certified(doctor, "true")}, 0},
-		"who is none":                           {permitDoctors, false, []saml.Statement{alice, certified(doctor, "false")}, wsp.Denied},
-		"who does not say":                      {permitDoctors, false, []saml.Statement{alice}, wsp.Denied},
-		"who does not say, taken for none":      {permitDoctors, true, []saml.Statement{alice}, wsp.Denied},
-		"H4 in the other namespace":             {permitDoctors, true, []saml.Statement{alice, {Name: doctor, Namespace: attrs.NamespaceIdentification, Values: []string{"true"}}}, wsp.Denied},
-		"no policy":                             {"", false, []saml.Statement{alice, certified(doctor, "true")}, wsp.Denied},
-		"a forbid that does not hold":           {permitDoctors + forbidNurses, false, []saml.Statement{alice, certified(doctor, "true"), certified(nurse, "false")}, 0},
-		"a forbid that holds":                   {permitDoctors + forbidNurses, false, []saml.Statement{alice, certified(doctor, "true"), certified(nurse, "true")}, wsp.Denied},
-		"a forbid of which nothing is said":     {permitDoctors + forbidNurses, false, []saml.Statement{alice, certified(doctor, "true")}, wsp.Denied},
-		"the same, taken for none":              {permitDoctors + forbidNurses, true, []saml.Statement{alice, certified(doctor, "true")}, 0},
-		"W15 said twice":                        {permitDoctors, true, []saml.Statement{alice, certified(doctor, "false"), certified(doctor, "true")}, wsp.Denied},
-		"H2 true and false":                     {permitDoctors, true, []saml.Statement{alice, certified(doctor, "true", "false")}, wsp.Denied},
-		"a boolean that is none":                {permitDoctors, true, []saml.Statement{alice, certified(doctor, "TRUE")}, wsp.Denied},
-		"two persons":                           {permitDoctors, true, []saml.Statement{{Name: alice.Name, Namespace: alice.Namespace, Values: []string{testpki.AliceSSIN, testpki.BobSSIN}}, certified(doctor, "true")}, wsp.Denied},
-		"an attribute of whoever holds the key": {permitDoctors, false, []saml.Statement{certified(doctor, "true")}, 0},
+		"a doctor":                          {permitDoctors, false, []saml.Statement{alice, certified(doctor, "true")}, 0},
+		"who is none":                       {permitDoctors, false, []saml.Statement{alice, certified(doctor, "false")}, wsp.Denied},
+		"who does not say":                  {permitDoctors, false, []saml.Statement{alice}, wsp.Denied},
+		"who does not say, taken for none":  {permitDoctors, true, []saml.Statement{alice}, wsp.Denied},
+		"H4 in the other namespace":         {permitDoctors, true, []saml.Statement{alice, {Name: doctor, Namespace: attrs.NamespaceIdentification, Values: []string{"true"}}}, wsp.Denied},
+		"no policy":                         {"", false, []saml.Statement{alice, certified(doctor, "true")}, wsp.Denied},
+		"a forbid that does not hold":       {permitDoctors + forbidNurses, false, []saml.Statement{alice, certified(doctor, "true"), certified(nurse, "false")}, 0},
+		"a forbid that holds":               {permitDoctors + forbidNurses, false, []saml.Statement{alice, certified(doctor, "true"), certified(nurse, "true")}, wsp.Denied},
+		"a forbid of which nothing is said": {permitDoctors + forbidNurses, false, []saml.Statement{alice, certified(doctor, "true")}, wsp.Denied},
+		"the same, taken for none":          {permitDoctors + forbidNurses, true, []saml.Statement{alice, certified(doctor, "true")}, 0},
+		"W15 said twice":                    {permitDoctors, true, []saml.Statement{alice, certified(doctor, "false"), certified(doctor, "true")}, wsp.Denied},
+		"H2 true and false":                 {permitDoctors, true, []saml.Statement{alice, certified(doctor, "true", "false")}, wsp.Denied},
+		"a boolean that is none":            {permitDoctors, true, []saml.Statement{alice, certified(doctor, "TRUE")}, wsp.Denied},
+		"two persons":                       {permitDoctors, true, []saml.Statement{{Name: alice.Name, Namespace: alice.Namespace, Values: []string{testpki.AliceSSIN, testpki.BobSSIN}}, certified(doctor, "true")}, wsp.Denied},
+		"H4 of a person who is not named":   {permitDoctors, false, []saml.Statement{certified(doctor, "true")}, wsp.Denied},
+		"H4 the same, taken for none":       {permitDoctors, true, []saml.Statement{certified(doctor, "true")}, wsp.Denied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings := config(c.policies)
