@@ -62,8 +62,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, FaultOf(refuse(Unconfigured, nil))) })
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := &r.Header
-		if status := TransportStatus(r.Method, h.Get("Content-Type"), h.Get("Content-Encoding")); status != 0 {
+		if status := RequestStatus(r); status != 0 {
 			if status == http.StatusMethodNotAllowed {
 				w.Header().Set("Allow", http.MethodPost)
 			}
@@ -118,6 +117,12 @@ func TransportStatus(method, contentType, contentEncoding string) int {
 		return http.StatusUnsupportedMediaType
 	}
 	return 0
+}
+
+// RequestStatus is TransportStatus of a request. One that says twice what its body is, is refused: whoever reads it next may take
+// the other for true.
+func RequestStatus(r *http.Request) int {
+	return TransportStatus(r.Method, strings.Join(r.Header["Content-Type"], ","), strings.Join(r.Header["Content-Encoding"], ","))
 }
 
 func answer(w http.ResponseWriter, fault soap.Fault) {

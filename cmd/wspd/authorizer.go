@@ -72,7 +72,7 @@ func (a *authorizer) extAuthz(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
 		return
 	}
-	if status := wsp.TransportStatus(r.Method, r.Header.Get("Content-Type"), r.Header.Get("Content-Encoding")); status != 0 {
+	if status := wsp.RequestStatus(r); status != 0 {
 		http.Error(w, http.StatusText(status), status)
 		return
 	}

@@ -53,6 +53,7 @@ func TestExtAuthz(t *testing.T) {
 		"too long":       {http.MethodPost, []byte(strings.Repeat(" ", 2<<20)), nil, http.StatusRequestEntityTooLarge, ""},
 		"GET":            {http.MethodGet, nil, nil, http.StatusMethodNotAllowed, ""},
 		"compressed":     {http.MethodPost, r.call(t), func(q *http.Request) { q.Header.Set("Content-Encoding", "gzip") }, http.StatusUnsupportedMediaType, ""},
+		"D7 two types":   {http.MethodPost, r.call(t), func(q *http.Request) { q.Header.Add("Content-Type", "text/xml; charset=utf-7") }, http.StatusUnsupportedMediaType, ""},
 		"not a message":  {http.MethodPost, []byte("hello"), nil, http.StatusBadRequest, "SOA-03001"},
 		"JSON, as RESTs": {http.MethodPost, []byte("{}"), func(q *http.Request) { q.Header.Set("Content-Type", "application/json") }, http.StatusUnsupportedMediaType, ""},
 	} {

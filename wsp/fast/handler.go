@@ -35,7 +35,7 @@ func Handler(guard *wsp.Guard, next fasthttp.RequestHandler) fasthttp.RequestHan
 	return func(ctx *fasthttp.RequestCtx) {
 		header := &ctx.Request.Header
 		status := wsp.TransportStatus(string(header.Method()), string(header.ContentType()), string(header.ContentEncoding()))
-		if status == 0 && len(header.PeekAll(fasthttp.HeaderContentType)) > 1 {
+		if status == 0 && (len(header.PeekAll(fasthttp.HeaderContentType)) > 1 || len(header.PeekAll(fasthttp.HeaderContentEncoding)) > 1) {
 			status = fasthttp.StatusUnsupportedMediaType
 		}
 		if status == 0 && ctx.Request.IsBodyStream() {

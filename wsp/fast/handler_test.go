@@ -106,16 +106,18 @@ func TestRefused(t *testing.T) {
 		status  int
 		answer  string
 	}{
-		"R1 again":      {post(message, text), 500, "SOA-01001"},
-		"not XML":       {post("hello", text), 500, "SOA-03001"},
-		"no body":       {post("", text), 500, "SOA-0300"},
-		"GET":           {"GET /service HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405, ""},
-		"JSON":          {post(message, "Content-Type: application/json\r\n"), 415, ""},
-		"no type":       {post(message, ""), 415, ""},
-		"D9 multipart":  {post(message, "Content-Type: multipart/related; boundary=x\r\n"), 415, ""},
-		"D7 UTF-16":     {post(message, "Content-Type: text/xml; charset=utf-16\r\n"), 415, ""},
-		"Z6 compressed": {post(message, text+"Content-Encoding: gzip\r\n"), 415, ""},
-		"long":          {post(strings.Repeat(" ", 1<<20-1), text), 500, "SOA-03001"},
+		"R1 again":       {post(message, text), 500, "SOA-01001"},
+		"not XML":        {post("hello", text), 500, "SOA-03001"},
+		"no body":        {post("", text), 500, "SOA-0300"},
+		"GET":            {"GET /service HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 405, ""},
+		"JSON":           {post(message, "Content-Type: application/json\r\n"), 415, ""},
+		"no type":        {post(message, ""), 415, ""},
+		"D9 multipart":   {post(message, "Content-Type: multipart/related; boundary=x\r\n"), 415, ""},
+		"D7 UTF-16":      {post(message, "Content-Type: text/xml; charset=utf-16\r\n"), 415, ""},
+		"D7 two types":   {post(message, text+"Content-Type: text/xml; charset=utf-7\r\n"), 415, ""},
+		"Z6 two codings": {post(message, text+"Content-Encoding: identity\r\nContent-Encoding: gzip\r\n"), 415, ""},
+		"Z6 compressed":  {post(message, text+"Content-Encoding: gzip\r\n"), 415, ""},
+		"long":           {post(strings.Repeat(" ", 1<<20-1), text), 500, "SOA-03001"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if status, body := ask(c.request); status != c.status || !strings.Contains(body, c.answer) {
