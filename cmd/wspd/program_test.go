@@ -383,6 +383,31 @@ func TestProxyFailures(t *testing.T) {
 	}
 }
 
+// TestProxyStreams: an answer reaches the client while the service still writes.
+func TestProxyStreams(t *testing.T) {
+	more := make(chan struct{})
+	u := &upstream{serve: func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "first,")
+		w.(http.Flusher).Flush()
+		<-more
+		io.WriteString(w, "second")
+	}}
+	r := start(t, proxyConfig(listening(t, u), ""))
+	response, err := http.Post(r.service(t), "text/xml", bytes.NewReader(r.call(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	first := make([]byte, len("first,"))
+	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "first," {
+		t.Fatal(string(first), err)
+	}
+	close(more)
+	if rest, err := io.ReadAll(response.Body); err != nil || string(rest) != "second" {
+		t.Error(string(rest), err)
+	}
+}
+
 // TestWSDL: the description is for everybody, and nothing else is.
 func TestWSDL(t *testing.T) {
 	u := &upstream{}
