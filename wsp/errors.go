@@ -16,6 +16,7 @@ type Reason uint8
 const (
 	_                     Reason = iota
 	Unconfigured                 // a Guard that NewGuard did not make, or a Verifier that serves no role it is asked for
+	BadRequest                   // a request that HTTP refuses before its message is read
 	BadMessage                   // not a SOAP message of our profile
 	BadSecurity                  // a Security header, Timestamp or reference that breaks a rule
 	UnsupportedToken             // signed with something else than an assertion, or an element that nobody reads
@@ -45,6 +46,7 @@ const (
 
 var reasons = [...]string{
 	Unconfigured:          "guard not configured",
+	BadRequest:            "not a request of the binding",
 	BadMessage:            "not a SOAP message of the profile",
 	BadSecurity:           "malformed Security header",
 	UnsupportedToken:      "unsupported security token",
@@ -112,6 +114,7 @@ func ReasonOf(err error) Reason {
 // FailedAuthentication is "could not be authenticated or authorized").
 var faults = [...]soap.Fault{
 	Unconfigured:          {Code: soap.FaultServer, SOA: soap.SOAServiceError},
+	BadRequest:            {Code: soap.FaultClient, SOA: soap.SOANotSOAP},
 	UnsupportedToken:      {Code: soap.FaultUnsupportedToken, SOA: soap.SOANotAuthenticated},
 	BadAssertion:          {Code: soap.FaultInvalidSecurityToken, SOA: soap.SOANotAuthenticated},
 	WrongIssuer:           {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthenticated},

@@ -66,7 +66,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			if status == http.StatusMethodNotAllowed {
 				w.Header().Set("Allow", http.MethodPost)
 			}
-			http.Error(w, http.StatusText(status), status)
+			g.refuseRequest(w, r, status)
 			return
 		}
 		buffer := buffers.Get().(*bytes.Buffer)
@@ -82,11 +82,12 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			if errors.As(err, &tooLarge) {
 				status = http.StatusRequestEntityTooLarge
 			}
-			http.Error(w, http.StatusText(status), status)
+			g.refuseRequest(w, r, status)
 			return
 		}
 		verdict := g.Judge(r.Context(), buffer.Bytes(), remote(r))
 		if !verdict.Admitted() {
+			w.Header().Set(CorrelationHeader, verdict.ID)
 			answer(w, verdict.Fault)
 			return
 		}
@@ -118,6 +119,14 @@ func TransportStatus(method, contentType, contentEncoding string) int {
 	}
 	return 0
 }
+
+func (g *Guard) refuseRequest(w http.ResponseWriter, r *http.Request, status int) {
+	w.Header().Set(CorrelationHeader, g.RefuseRequest(r.Context(), status, remote(r)))
+	http.Error(w, http.StatusText(status), status)
+}
+
+// CorrelationHeader bears the id of the decision in a refusal, as the platform's answers do; connectors log it.
+const CorrelationHeader = "X-CorrelationID"
 
 // RequestStatus is TransportStatus of a request. One that says twice what its body is, is refused: whoever reads it next may take
 // the other for true.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -51,6 +52,16 @@ func (g *Guard) Judge(ctx context.Context, message []byte, remote netip.Addr) Ve
 	d.Caller, d.Err = g.decide(ctx, message, d.At)
 	d.Took = time.Since(began)
 	return g.record(ctx, &d)
+}
+
+// RefuseRequest records a request that is answered with an HTTP status before its message is read, and gives the id of the record. It is for
+// bindings of one's own.
+func (g *Guard) RefuseRequest(ctx context.Context, status int, remote netip.Addr) (id string) {
+	if g == nil || g.config.Certificates == nil {
+		return newID()
+	}
+	d := Decision{At: g.config.Now(), Remote: remote, Err: refuse(BadRequest, fmt.Errorf("HTTP status %d", status))}
+	return g.record(ctx, &d).ID
 }
 
 // record traces a decision, and refuses what cannot be traced.

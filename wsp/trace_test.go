@@ -3,6 +3,8 @@ package wsp_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -60,6 +62,27 @@ func TestJudge(t *testing.T) {
 		if c.reason != 0 && (v.Fault.SOA.Code != c.soa || v.Fault.ID != v.ID || v.Fault.Environment != "Test") {
 			t.Errorf("%s: %+v", c.why, v.Fault)
 		}
+	}
+}
+
+// TestRefusedRequest: what HTTP refuses has its record too, and the answer its id.
+func TestRefusedRequest(t *testing.T) {
+	r := &recorder{}
+	h := guard(t, func(c *wsp.Config) { c.Recorder = r }).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("called") }))
+	for want, change := range map[int]func(*http.Request){
+		http.StatusMethodNotAllowed:      func(q *http.Request) { q.Method = http.MethodGet },
+		http.StatusUnsupportedMediaType:  func(q *http.Request) { q.Header.Set("Content-Type", "application/json") },
+		http.StatusRequestEntityTooLarge: func(q *http.Request) { q.Body = io.NopCloser(strings.NewReader(strings.Repeat(" ", 2<<20))) },
+		http.StatusInternalServerError:   func(q *http.Request) {},
+	} {
+		r.decisions = nil
+		w := post(t, h, "hello", change)
+		if w.Code != want || w.Header().Get("X-CorrelationID") != "id-of-the-record" || len(r.decisions) != 1 || r.decisions[0].Err == nil || !r.decisions[0].Caller.IsZero() {
+			t.Errorf("%d, want %d: %v %+v", w.Code, want, w.Header(), r.decisions)
+		}
+	}
+	if id := (*wsp.Guard)(nil).RefuseRequest(context.Background(), 405, netip.Addr{}); id == "" {
+		t.Error("no id")
 	}
 }
 

@@ -69,20 +69,21 @@ func (a *authorizer) handler() http.Handler {
 // told to let pass.
 func (a *authorizer) extAuthz(w http.ResponseWriter, r *http.Request) {
 	if len(r.Header[partialBody]) > 0 && r.Header.Get(partialBody) != "false" { // what was cut off was not judged
-		http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
+		a.refuse(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
 	if status := wsp.RequestStatus(r); status != 0 {
-		http.Error(w, http.StatusText(status), status)
+		a.refuse(w, r, status)
 		return
 	}
 	message, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.limit))
 	if err != nil {
-		http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
+		a.refuse(w, r, http.StatusRequestEntityTooLarge)
 		return
 	}
 	verdict := a.guard.Judge(r.Context(), message, remoteOf(r))
 	if !verdict.Admitted() {
+		w.Header().Set(wsp.CorrelationHeader, verdict.ID)
 		answerFault(w, refusalStatus(verdict.Fault), verdict.Fault)
 		return
 	}
@@ -96,6 +97,11 @@ func (a *authorizer) extAuthz(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("SOAPAction", actionOf(a.actions, verdict.Caller)) // in place of the one that nobody signed
 	w.WriteHeader(http.StatusOK)
+}
+
+func (a *authorizer) refuse(w http.ResponseWriter, r *http.Request, status int) {
+	w.Header().Set(wsp.CorrelationHeader, a.guard.RefuseRequest(r.Context(), status, remoteOf(r)))
+	http.Error(w, http.StatusText(status), status)
 }
 
 // refusalStatus is the HTTP status of a fault where 500 would not be read as a refusal.

@@ -46,6 +46,7 @@ func Handler(guard *wsp.Guard, next fasthttp.RequestHandler) fasthttp.RequestHan
 			if status == fasthttp.StatusMethodNotAllowed {
 				ctx.Response.Header.Set(fasthttp.HeaderAllow, fasthttp.MethodPost)
 			}
+			ctx.Response.Header.Set(wsp.CorrelationHeader, guard.RefuseRequest(ctx, status, remote(ctx)))
 			return
 		}
 		verdict := guard.Judge(ctx, ctx.Request.Body(), remote(ctx))
@@ -53,6 +54,7 @@ func Handler(guard *wsp.Guard, next fasthttp.RequestHandler) fasthttp.RequestHan
 			ctx.Response.Reset()
 			ctx.SetStatusCode(fasthttp.StatusInternalServerError) // SOAP 1.1 section 6.2
 			ctx.SetContentType("text/xml; charset=utf-8")
+			ctx.Response.Header.Set(wsp.CorrelationHeader, verdict.ID)
 			ctx.SetBody(soap.AppendFault(nil, verdict.Fault))
 			return
 		}
