@@ -142,6 +142,7 @@ func TestFaces(t *testing.T) {
 		"forward":                     {"upstream: {url: 'http://c/', forward: all}\n", "upstream.forward"},
 		"a service without haste":     {"upstream: {url: 'http://c/', timeout: 1m}\n", "upstream.timeout"},
 		"spoofed caller":              {"upstream: {url: 'http://c/', headers: [sceau-caller]}\n" + caller, "callers could write it"},
+		"spoofed caller, to CGI":      {"upstream: {url: 'http://c/', headers: [Sceau_Caller]}\n" + caller, "upstream.headers"},
 		"header of HTTP":              {"upstream: {url: 'http://c/', headers: [Transfer-Encoding]}\n", "upstream.headers"},
 		"W23 action of the client":    {"upstream: {url: 'http://c/', headers: [soapaction]}\n", "upstream.headers"},
 		"header with a line end":      {"upstream: {url: 'http://c/', headers: [\"A\\nB\"]}\n", "upstream.headers"},

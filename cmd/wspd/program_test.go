@@ -458,6 +458,57 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestReloadUnderLoad: no request is lost to a reload.
+func TestReloadUnderLoad(t *testing.T) {
+	u := &upstream{}
+	r := start(t, proxyConfig(listening(t, u), ""))
+	at := r.service(t)
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	var served atomic.Int32
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				message, err := r.pki.message("true")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				response, err := http.Post(at, "text/xml", bytes.NewReader(message))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				body, err := io.ReadAll(response.Body)
+				response.Body.Close()
+				if err != nil || response.StatusCode != http.StatusOK || string(body) != "served" {
+					t.Error(response.Status, string(body), err)
+					return
+				}
+				served.Add(1)
+			}
+		})
+	}
+	for range 10 {
+		for before := served.Load(); served.Load() < before+4 && !t.Failed(); {
+			time.Sleep(time.Millisecond)
+		}
+		if err := r.reload(r.path()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	group.Wait()
+	if report, err := audit.Verify(filepath.Join(r.folder, "audit")); err != nil || len(report.Findings) > 0 || len(r.records(t)) != int(served.Load()) {
+		t.Errorf("%+v, %v: %d records of %d requests", report, err, len(r.records(t)), served.Load())
+	}
+}
+
 // TestReplayAfterRestart: the trail tells the next process what was admitted (attacks.md R2).
 func TestReplayAfterRestart(t *testing.T) {
 	r := start(t, guarded)
