@@ -33,6 +33,7 @@ type Envelope struct {
 	timestamp xmltext.Node
 	binary    xmltext.Node // BinarySecurityToken
 	assertion xmltext.Node // SAML 1.1 Assertion
+	reference xmltext.Node // SecurityTokenReference in Security
 	signature xmltext.Node
 
 	token Token

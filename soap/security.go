@@ -9,7 +9,8 @@ const namespaceSAML1 = "urn:oasis:names:tc:SAML:1.0:assertion"
 
 // security finds the parts of the Security header, in any order (the layout of the
 // wire is Lax). One Timestamp (BSP R3227), at most one BinarySecurityToken and one
-// SAML assertion (attacks.md W14, W15), exactly one signature (W20). Anything else
+// SAML assertion (attacks.md W14, W15), exactly one signature (W20), and the reference by
+// which a sender signs the assertion that he vouches for (SAML Token Profile 1.0 section 3.5.2). Anything else
 // would be processed by nobody here and is refused rather than passed over.
 func (e *Envelope) security(n xmltext.Node) error {
 	if !n.OnlyElements() {
@@ -27,6 +28,8 @@ func (e *Envelope) security(n xmltext.Node) error {
 			place = &e.signature
 		case c.Is(namespaceSAML1, "Assertion"):
 			place = &e.assertion
+		case c.Is(xmlsec.NamespaceWSSE, "SecurityTokenReference"):
+			place = &e.reference
 		default:
 			return refuse(UnsupportedToken, "", "element in Security")
 		}

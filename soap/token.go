@@ -37,6 +37,9 @@ type Token struct {
 	// Path holds the DER of further certificates of an X509PKIPathv1 token, nearest
 	// to the certificate first.
 	Path [][]byte
+	// Assertion is the one that the holder of an X509 token vouches for (Policy.Vouched); the zero Node without one. It is
+	// as unverified as the token.
+	Assertion xmltext.Node
 }
 
 // Keys says which key a token stands for. Its error means that there is none that
@@ -55,7 +58,7 @@ type Recaller interface {
 }
 
 // readToken finds the token that the signature refers to.
-func (e *Envelope) readToken(signature *xmlsec.Signature, keys Keys) (*Token, error) {
+func (e *Envelope) readToken(signature *xmlsec.Signature, policy *Policy, keys Keys) (*Token, error) {
 	if signature.KeyInfo().IsZero() {
 		return nil, refuse(BadSecurity, "R5402", "no KeyInfo")
 	}
@@ -85,15 +88,19 @@ func (e *Envelope) readToken(signature *xmlsec.Signature, keys Keys) (*Token, er
 		if !e.binary.IsZero() {
 			return nil, refuse(UnsupportedToken, "", "second token")
 		}
+		if !e.reference.IsZero() {
+			return nil, refuse(UnsupportedToken, "", "element in Security")
+		}
 		t.Kind, t.Node = SAMLAssertion, e.assertion
 		return t, nil
 	default:
 		return nil, refuse(BadSecurity, "R5417", "KeyInfo without SecurityTokenReference")
 	}
-	// A token that made no signature is processed by nobody (attacks.md W14, W16).
-	if !e.assertion.IsZero() {
+	// A token that made no signature is processed by nobody (attacks.md W14, W16), unless its sender vouches for it.
+	if !e.assertion.IsZero() && !policy.Vouched || e.assertion.IsZero() && !e.reference.IsZero() {
 		return nil, refuse(UnsupportedToken, "", "second token")
 	}
+	t.Assertion = e.assertion
 	if err := e.readBinary(t, keys); err != nil {
 		return nil, err
 	}

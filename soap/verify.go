@@ -17,6 +17,9 @@ type Policy struct {
 	Replay ReplayState
 	// Tokens lists the kinds of token that may have made the signature.
 	Tokens []TokenKind
+	// Vouched admits an assertion beside an X509 token, whose holder vouches for it: his signature must cover it as well
+	// (SAML Token Profile 1.0 section 3.5.2). Whether his word counts is for Keys to say: Token.Assertion.
+	Vouched bool
 }
 
 // A Signed is a message whose Timestamp was fresh, whose Body, Timestamp and token
@@ -62,7 +65,7 @@ func (e *Envelope) Verify(policy *Policy, keys Keys, now time.Time) (Signed, err
 	if err != nil {
 		return Signed{}, signatureError(err)
 	}
-	token, err := e.readToken(&signature, keys)
+	token, err := e.readToken(&signature, policy, keys)
 	if err != nil {
 		return Signed{}, err
 	}
@@ -108,6 +111,8 @@ func (e *Envelope) covered(v *xmlsec.Verified, token *Token) error {
 		return refuse(NotCovered, "", "Timestamp")
 	case token.Kind == X509 && !v.Signs(token.Node):
 		return refuse(NotCovered, "", "BinarySecurityToken")
+	case !token.Assertion.IsZero() && !v.Signs(token.Assertion):
+		return refuse(NotCovered, "", "assertion")
 	}
 	return nil
 }

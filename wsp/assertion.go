@@ -33,24 +33,35 @@ type assertion struct {
 	attributes              []Attribute
 
 	sts *certs.Certificate // whose key the signature was verified with
+	// The subject is confirmed by the word of a sender, or else by a holder's key.
+	vouched bool
 	// The holder: a certificate, or a bare key where the configuration admits it.
 	holder    *certs.Certificate
 	key       crypto.PublicKey
 	keyDigest [sha256.Size]byte // of the SubjectPublicKeyInfo
 }
 
-// A holder is who must have signed the message, as of now.
+// A holder is who must have signed the message, as of now: the holder of the assertion, or a sender who vouches.
 type holder struct {
 	identity certs.Identity // nobody when only a key is known
 	key      crypto.PublicKey
 }
 
-// Key implements soap.Keys: it judges the assertion and gives the holder's key. All
-// that an assertion has to prove is proven before a signature of the message is
+// Key implements soap.Keys: it judges the assertion and gives the key that must have signed the message, the holder's or
+// that of a sender who may vouch. All that an assertion has to prove is proven before a signature of the message is
 // looked at.
 func (a *admission) Key(token *soap.Token) (crypto.PublicKey, error) {
 	n := token.Node
-	if token.Kind != soap.SAMLAssertion {
+	var sender holder
+	switch {
+	case token.Kind == soap.SAMLAssertion:
+	case token.Kind == soap.X509 && !token.Assertion.IsZero() && len(a.guard.config.SenderVouches) > 0:
+		n, a.vouched = token.Assertion, true
+		var err error
+		if sender, err = a.identifySender(token); err != nil { // a stranger's assertion costs nothing more
+			return nil, err
+		}
+	default:
 		return nil, refuse(UnsupportedToken, nil)
 	}
 	if len(n.Source()) > a.guard.config.MaxAssertionBytes {
@@ -75,16 +86,25 @@ func (a *admission) Key(token *soap.Token) (crypto.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.holder, err = a.identifyHolder(known); err != nil {
-		return nil, err
+	if a.vouched {
+		a.holder = sender
+		a.keyDigest = sha256.Sum256(sender.identity.Certificate().RawPublicKey())
+	} else {
+		if a.holder, err = a.identifyHolder(known); err != nil {
+			return nil, err
+		}
+		a.keyDigest = known.keyDigest
 	}
-	a.token, a.proven = n, known
+	a.token, a.node, a.proven = token.Node, n, known
 	return a.holder.key, nil
 }
 
 // recognise judges again, of an assertion that was verified before, what may have
 // changed since.
 func (a *admission) recognise(known *assertion) error {
+	if known.vouched != a.vouched { // attacks.md H2
+		return refuse(UnconfirmedSubject, errors.New("confirmed by another method"))
+	}
 	if err := a.guard.inWindow(known.notBefore, known.notOnOrAfter, a.now); err != nil {
 		return err
 	}
@@ -107,7 +127,7 @@ func (a *admission) verify(n xmltext.Node, digest [sha256.Size]byte) (*assertion
 	if err := a.guard.conditions(p, a.now); err != nil {
 		return nil, err
 	}
-	key, err := confirmation(p)
+	key, err := confirmation(p, a.vouched)
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +136,9 @@ func (a *admission) verify(n xmltext.Node, digest [sha256.Size]byte) (*assertion
 		return nil, err
 	}
 	// From here on every octet of p is the word of a trusted STS.
-	v := &assertion{digest: digest, size: len(a.canonical), sts: sts}
+	v := &assertion{digest: digest, size: len(a.canonical), sts: sts, vouched: a.vouched}
 	switch {
+	case a.vouched: // the sender is his, not the assertion's
 	case key.Selector == xmlsec.ByCertificate:
 		if v.holder, err = a.certificate(key.Value); err != nil {
 			return nil, refuse(UntrustedHolder, err)
@@ -179,15 +200,15 @@ func (g *Guard) inWindow(notBefore, notOnOrAfter, now time.Time) error {
 	return nil
 }
 
-// confirmation gives the KeyInfo of the holder's key. The subject is confirmed where it
-// is authenticated: once, by holder-of-key, with a KeyInfo, and without data that
-// nobody here would read (attacks.md H2). The subject of the attributes is the same one;
+// confirmation gives the KeyInfo of the holder's key, the zero KeyInfo where a sender vouches. The subject is confirmed where it
+// is authenticated: once, by the one method that the message calls for, holder-of-key with a KeyInfo or sender-vouches without, and
+// without data that nobody here would read (attacks.md H2). The subject of the attributes is the same one;
 // when it repeats the confirmation it repeats it exactly.
-func confirmation(p *saml.Assertion) (xmlsec.KeyInfo, error) {
+func confirmation(p *saml.Assertion, vouched bool) (xmlsec.KeyInfo, error) {
 	if !p.Authenticated || !p.AuthenticationSubject.Named {
 		return xmlsec.KeyInfo{}, refuse(UnconfirmedSubject, errors.New("no AuthenticationStatement with a named subject"))
 	}
-	key, err := confirmedKey(&p.AuthenticationSubject)
+	key, err := confirmed(&p.AuthenticationSubject, vouched)
 	if err != nil || !p.HasAttributes {
 		return key, err
 	}
@@ -199,19 +220,26 @@ func confirmation(p *saml.Assertion) (xmlsec.KeyInfo, error) {
 	if !p.AttributeSubject.Confirmed {
 		return key, nil
 	}
-	again, err := confirmedKey(&p.AttributeSubject)
+	again, err := confirmed(&p.AttributeSubject, vouched)
 	if err != nil {
 		return xmlsec.KeyInfo{}, err
 	}
-	if !sameKeyInfo(&key, &again) {
+	if !vouched && !sameKeyInfo(&key, &again) {
 		return xmlsec.KeyInfo{}, refuse(UnconfirmedSubject, errors.New("two confirmations that differ"))
 	}
 	return key, nil
 }
 
-func confirmedKey(s *saml.Subject) (xmlsec.KeyInfo, error) {
+func confirmed(s *saml.Subject, vouched bool) (xmlsec.KeyInfo, error) {
 	c := &s.Confirmation
-	if !s.Confirmed || c.Methods != 1 || string(c.Method) != saml.HolderOfKey || c.KeyInfo.IsZero() || !c.Data.IsZero() {
+	once := s.Confirmed && c.Methods == 1 && c.Data.IsZero()
+	if vouched {
+		if !once || string(c.Method) != saml.SenderVouches || !c.KeyInfo.IsZero() {
+			return xmlsec.KeyInfo{}, refuse(UnconfirmedSubject, errors.New("not sender-vouches without a key, once"))
+		}
+		return xmlsec.KeyInfo{}, nil
+	}
+	if !once || string(c.Method) != saml.HolderOfKey || c.KeyInfo.IsZero() {
 		return xmlsec.KeyInfo{}, refuse(UnconfirmedSubject, errors.New("not holder-of-key with a key, once"))
 	}
 	key, err := xmlsec.ParseKeyInfo(c.KeyInfo)

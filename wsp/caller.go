@@ -28,6 +28,18 @@ type Attribute struct {
 // STS does not know has one value, the empty text.
 func (a Attribute) Values() iter.Seq[string] { return slices.Values(a.values) }
 
+// A Confirmation is a method by which the subject of an assertion is confirmed, without the version of SAML.
+type Confirmation string
+
+// The methods that a Guard can admit.
+const (
+	HolderOfKey   Confirmation = "holder-of-key"
+	SenderVouches Confirmation = "sender-vouches"
+)
+
+// TokenSAML11 is the TokenType of a SAML 1.1 assertion (SAML Token Profile 1.1 section 3.4).
+const TokenSAML11 = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"
+
 // A Caller is who sent an admitted message, proven. Only Admit makes one; the zero
 // Caller, and a nil one, is nobody and has nothing. It is immutable and aliases no
 // message: it may be kept and shared.
@@ -57,8 +69,28 @@ func (c *Caller) IsZero() bool { return c == nil || c.assertion == nil }
 // Subject tells whom the assertion speaks of.
 func (c *Caller) Subject() Subject { return c.proven().subject }
 
-// Holder tells whose certificate signed the message: nobody when the assertion holds a
-// bare key (Config.HolderKeyValue).
+// Confirmation says by what the subject was confirmed; it is empty for nobody.
+func (c *Caller) Confirmation() Confirmation {
+	switch {
+	case c.IsZero():
+		return ""
+	case c.assertion.vouched:
+		return SenderVouches
+	}
+	return HolderOfKey
+}
+
+// TokenType is the kind of the assertion, as WS-Security names it; it is empty for nobody. There is one today. What a Caller
+// tells is common to SAML 1.1 and 2.0: there Namespace of an attribute is the NameFormat.
+func (c *Caller) TokenType() string {
+	if c.IsZero() {
+		return ""
+	}
+	return TokenSAML11
+}
+
+// Holder tells whose certificate signed the message: that of the holder, or that of the sender who vouched; nobody when the
+// assertion holds a bare key (Config.HolderKeyValue).
 func (c *Caller) Holder() certs.Identity {
 	if c.IsZero() {
 		return certs.Identity{}

@@ -44,6 +44,13 @@ type Config struct {
 	// certificate, no revocation, and Caller.Holder is nobody.
 	HolderKeyValue bool
 
+	// SenderVouches are the senders whose word confirms a subject. Nil refuses the method, for everybody.
+	SenderVouches []Sender
+
+	// ProtectTokens demands that the signature of the message covers the assertion too, directly or by STR-Transform
+	// (WS-SecurityPolicy 1.2 section 7.5). Most clients of the wire do not: the STS signed it already.
+	ProtectTokens bool
+
 	// MessageSHA1 and AssertionSHA1 admit SHA-1 in the signature of messages and of
 	// assertions. Collisions of SHA-1 are practical.
 	MessageSHA1, AssertionSHA1 bool
@@ -82,8 +89,10 @@ type Config struct {
 	// is none.
 	CacheBytes int64
 
-	// The fields below are for Handler only.
+	// The fields below are for Judge and the middlewares.
 
+	// Recorder keeps the trace of decisions. Nil keeps none beside Log.
+	Recorder Recorder
 	// Environment stands in faults: Test, Acceptation, Production…; empty leaves it out.
 	Environment string
 	// Now is the clock; nil is time.Now.
@@ -154,7 +163,7 @@ func (c *Config) check() error {
 	if slices.Contains(c.Issuers, "") || slices.Contains(c.Audiences, "") {
 		wrong("an empty issuer or audience")
 	}
-	if len(c.HolderRoles) == 0 && !c.HolderKeyValue {
+	if len(c.HolderRoles) == 0 && !c.HolderKeyValue && len(c.SenderVouches) == 0 {
 		wrong("neither HolderRoles nor HolderKeyValue: no holder could be trusted")
 	}
 	if slices.Contains(c.HolderRoles, "") || slices.Contains(c.HolderRoles, certs.RoleSTS) {
@@ -171,6 +180,14 @@ func (c *Config) check() error {
 	}
 	if c.MaxAssertionBytes < 0 || c.MaxAttributes < 0 {
 		wrong("a negative cap")
+	}
+	for i := range c.SenderVouches {
+		s := &c.SenderVouches[i]
+		if err := s.check(); err != nil {
+			wrong("%w", err)
+		} else if c.Certificates != nil && !c.Certificates.Serves(s.role()) {
+			wrong("no profile of Certificates serves the role %q of a sender", s.role())
+		}
 	}
 	for i := range c.Require {
 		if err := c.Require[i].check(c.Catalogue); err != nil {

@@ -19,7 +19,9 @@
 //	doctor, ok := caller.Bool(doctor)
 //
 // With net/http, [Guard.Handler] does this around a handler, which finds the caller
-// with [CallerFrom] and the verified body, and nothing else, in the request.
+// with [CallerFrom] and the verified body, and nothing else, in the request. Package wsp/fast does it with fasthttp. [Guard.Judge] is
+// what both do, for a server of another kind. Packages wsp/cedar and wsp/authzen are PDPs: policies in the process, or a service that is
+// asked. cmd/wspd is the guard as a program, before services in any language.
 //
 // # What Admit proves
 //
@@ -31,8 +33,8 @@
 //  2. the assertion is in the shape of the wire and within the caps; its Issuer is
 //     one of ours, exactly; its Conditions hold at that moment, both times being
 //     there; each AudienceRestriction names one of our audiences;
-//  3. its subject is confirmed by holder-of-key, once, with one key; the subject of
-//     its attributes is the same one;
+//  3. its subject is confirmed by holder-of-key, once, with one key (or by the word of a
+//     sender, see below); the subject of its attributes is the same one;
 //  4. the certificate in the signature of the assertion is that of a trusted STS
 //     (certs.RoleSTS: pinned, or named under an authority; validity, CRL), the
 //     signature is made with it, and signs exactly the assertion it stands in;
@@ -42,7 +44,9 @@
 //     Body and Timestamp, and the message was not seen before;
 //  7. the required attributes hold, and the [PDP], when there is one, does not deny.
 //
-// Sender-vouches, bearer and X.509 tokens are refused.
+// Bearer and X.509 tokens are refused, and so is sender-vouches unless Config.SenderVouches names the sender: then he is
+// identified by the certificate in the message, his signature must cover the assertion as well, and
+// Caller.Holder is he.
 //
 // # What is readable
 //

@@ -16,6 +16,7 @@ type Reason uint8
 const (
 	_                     Reason = iota
 	Unconfigured                 // a Guard that NewGuard did not make, or a Verifier that serves no role it is asked for
+	BadRequest                   // a request that HTTP refuses before its message is read
 	BadMessage                   // not a SOAP message of our profile
 	BadSecurity                  // a Security header, Timestamp or reference that breaks a rule
 	UnsupportedToken             // signed with something else than an assertion, or an element that nobody reads
@@ -26,23 +27,26 @@ const (
 	AssertionNotYetValid         // before NotBefore
 	AssertionExpired             // at or after NotOnOrAfter
 	WrongAudience                // restricted to audiences that are not ours
-	UnconfirmedSubject           // not confirmed by holder-of-key, once, with one key of an admitted form
+	UnconfirmedSubject           // not confirmed by an admitted method, once, as that method is done
 	UnsignedAssertion            // no signature in the assertion, or one without a certificate
 	UntrustedSTS                 // the certificate that signed the assertion is not that of a trusted STS
 	UnsupportedAlgorithm         // a signature algorithm, transform or reference that is not admitted
 	BadAssertionSignature        // the signature of the assertion does not verify, or signs something else
 	UntrustedHolder              // the certificate of the holder is not trusted
+	UntrustedSender              // the sender who vouches for the subject is not trusted, or not one of those named
 	BadSignature                 // the message is not signed with the holder's key
-	NotCovered                   // Body or Timestamp is not signed
+	NotCovered                   // Body, Timestamp, or an assertion that must be, is not signed
 	Replayed                     // the message was seen before
 	ReplayUnavailable            // the replay state is full or does not answer
 	MissingAttribute             // a required attribute is absent, ambiguous, or has another value
 	Denied                       // the PDP denied
 	NoDecision                   // the PDP did not decide
+	Unrecorded                   // the decision could not be recorded
 )
 
 var reasons = [...]string{
 	Unconfigured:          "guard not configured",
+	BadRequest:            "not a request of the binding",
 	BadMessage:            "not a SOAP message of the profile",
 	BadSecurity:           "malformed Security header",
 	UnsupportedToken:      "unsupported security token",
@@ -53,12 +57,13 @@ var reasons = [...]string{
 	AssertionNotYetValid:  "assertion not yet valid",
 	AssertionExpired:      "assertion expired",
 	WrongAudience:         "assertion for another audience",
-	UnconfirmedSubject:    "subject not confirmed by holder-of-key",
+	UnconfirmedSubject:    "subject not confirmed",
 	UnsignedAssertion:     "assertion not signed",
 	UntrustedSTS:          "certificate of the STS not trusted",
 	UnsupportedAlgorithm:  "unsupported signature algorithm",
 	BadAssertionSignature: "signature of the assertion does not verify",
 	UntrustedHolder:       "certificate of the holder not trusted",
+	UntrustedSender:       "sender not trusted to vouch",
 	BadSignature:          "message not signed by the holder",
 	NotCovered:            "signature does not cover the required parts",
 	Replayed:              "message replayed",
@@ -66,6 +71,7 @@ var reasons = [...]string{
 	MissingAttribute:      "required attribute missing",
 	Denied:                "denied",
 	NoDecision:            "no decision",
+	Unrecorded:            "decision not recorded",
 }
 
 func (r Reason) String() string {
@@ -108,6 +114,8 @@ func ReasonOf(err error) Reason {
 // FailedAuthentication is "could not be authenticated or authorized").
 var faults = [...]soap.Fault{
 	Unconfigured:          {Code: soap.FaultServer, SOA: soap.SOAServiceError},
+	BadRequest:            {Code: soap.FaultClient, SOA: soap.SOANotSOAP},
+	UnsupportedToken:      {Code: soap.FaultUnsupportedToken, SOA: soap.SOANotAuthenticated},
 	BadAssertion:          {Code: soap.FaultInvalidSecurityToken, SOA: soap.SOANotAuthenticated},
 	WrongIssuer:           {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthenticated},
 	AssertionNotYetValid:  {Code: soap.FaultInvalidSecurityToken, SOA: soap.SOANotAuthenticated},
@@ -119,9 +127,12 @@ var faults = [...]soap.Fault{
 	UnsupportedAlgorithm:  {Code: soap.FaultUnsupportedAlgorithm, SOA: soap.SOANotAuthenticated},
 	BadAssertionSignature: {Code: soap.FaultFailedCheck, SOA: soap.SOANotAuthenticated},
 	UntrustedHolder:       {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthenticated},
+	UntrustedSender:       {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthenticated},
+	NotCovered:            {Code: soap.FaultFailedCheck, SOA: soap.SOANotAuthenticated},
 	MissingAttribute:      {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthorized},
 	Denied:                {Code: soap.FaultFailedAuthentication, SOA: soap.SOANotAuthorized},
 	NoDecision:            {Code: soap.FaultServer, SOA: soap.SOATemporarily},
+	Unrecorded:            {Code: soap.FaultServer, SOA: soap.SOATemporarily},
 }
 
 // FaultOf returns the fault for an error of this package or of package soap, and a

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -136,4 +137,73 @@ func ExamplePDP() {
 	// Output:
 	// wsp: denied: the office is closed
 	// Service call not authorized
+}
+
+// A hospital vouches for its doctors: it signs the message, and the assertion in it.
+func ExampleSender() {
+	var t testing.T
+	verifier := exampleVerifier()
+	defer verifier.Close()
+	guard, err := wsp.NewGuard(wsp.Config{
+		Certificates:  verifier,
+		Issuers:       []string{"urn:be:fgov:ehealth:sts:1_0"},
+		Replay:        soap.NewMemoryReplay(100_000),
+		SenderVouches: []wsp.Sender{{Type: "NIHII-HOSPITAL", Identifier: testpki.HospitalNIHII}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer guard.Close()
+	message := vouch(&t, vouchedAssertion(&t), &testpki.Load().Hospital, "id-1", "TS-1", "X509-1", assertionID)
+	caller, err := guard.Admit([]byte(message), testpki.Now())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, sender := caller.Holder().Identifier()
+	fmt.Println(caller.Confirmation(), sender == testpki.HospitalNIHII)
+	// Output:
+	// sender-vouches true
+}
+
+// printed is a Recorder that keeps nothing.
+type printed struct{}
+
+func (printed) Record(_ context.Context, d *wsp.Decision) (string, error) {
+	if d.Err != nil {
+		fmt.Println("record: refused,", wsp.ReasonOf(d.Err))
+	} else {
+		fmt.Println("record: admitted,", d.Caller.AssertionID())
+	}
+	return "decision-1", nil
+}
+
+// Judge is for a server of one's own: it records, and says what is answered.
+func ExampleGuard_Judge() {
+	verifier := exampleVerifier()
+	defer verifier.Close()
+	guard, err := wsp.NewGuard(wsp.Config{
+		Certificates: verifier,
+		Issuers:      []string{"urn:be:fgov:ehealth:sts:1_0"},
+		Replay:       soap.NewMemoryReplay(100_000),
+		Recorder:     printed{},
+		Now:          testpki.Now, // time.Now, when left out
+		Log:          quiet,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer guard.Close()
+	message := exampleCall()
+	verdict := guard.Judge(context.Background(), message, netip.Addr{})
+	fmt.Println(verdict.Admitted(), verdict.ID)
+	verdict = guard.Judge(context.Background(), message, netip.Addr{})
+	fmt.Println(verdict.Admitted(), verdict.Fault.SOA.Code, verdict.Fault.ID)
+	// Output:
+	// record: admitted, _0123456789abcdef0123456789abcdef
+	// true decision-1
+	// record: refused, message replayed
+	// false SOA-01001 decision-1
 }

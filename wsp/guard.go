@@ -44,7 +44,7 @@ func NewGuard(c Config) (*Guard, error) {
 		return nil, err
 	}
 	c.Issuers, c.Audiences = slices.Clone(c.Issuers), slices.Clone(c.Audiences)
-	c.HolderRoles, c.Require = slices.Clone(c.HolderRoles), slices.Clone(c.Require)
+	c.HolderRoles, c.Require, c.SenderVouches = slices.Clone(c.HolderRoles), slices.Clone(c.Require), slices.Clone(c.SenderVouches)
 	for i := range c.Require {
 		c.Require[i].Values = slices.Clone(c.Require[i].Values)
 	}
@@ -54,6 +54,9 @@ func NewGuard(c Config) (*Guard, error) {
 		Timestamp: c.Timestamp,
 		Replay:    c.Replay,
 		Tokens:    []soap.TokenKind{soap.SAMLAssertion},
+	}
+	if len(c.SenderVouches) > 0 {
+		g.message.Tokens, g.message.Vouched = []soap.TokenKind{soap.SAMLAssertion, soap.X509}, true
 	}
 	g.message.Signature.SHA1 = c.MessageSHA1
 	g.assertion.SHA1 = c.AssertionSHA1
@@ -83,6 +86,15 @@ func (g *Guard) Admit(message []byte, now time.Time) (*Caller, error) {
 
 // AdmitContext is Admit with a context for the PDP.
 func (g *Guard) AdmitContext(ctx context.Context, message []byte, now time.Time) (*Caller, error) {
+	caller, err := g.decide(ctx, message, now)
+	if err != nil {
+		return nil, err
+	}
+	return caller, nil
+}
+
+// decide also tells whom the rules of access refused.
+func (g *Guard) decide(ctx context.Context, message []byte, now time.Time) (*Caller, error) {
 	if g == nil || g.config.Certificates == nil {
 		return nil, refuse(Unconfigured, nil)
 	}
@@ -103,10 +115,7 @@ func (g *Guard) AdmitContext(ctx context.Context, message []byte, now time.Time)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.permit(ctx, caller); err != nil {
-		return nil, err
-	}
-	return caller, nil
+	return caller, g.permit(ctx, caller)
 }
 
 // permit applies the rules of access.
@@ -136,11 +145,14 @@ type admission struct {
 	now    time.Time
 	policy soap.Policy // the Guard's, with this admission as ReplayState
 
-	token  xmltext.Node // the assertion that was judged
-	proven *assertion
-	fresh  bool // proven was verified now, not remembered
-	holder holder
-	digest [sha256.Size]byte // what the replay state remembers
+	token     xmltext.Node // whose key signed the message
+	node      xmltext.Node // the assertion that was judged
+	proven    *assertion
+	fresh     bool // proven was verified now, not remembered
+	vouched   bool // by the sender of the message
+	holder    holder
+	keyDigest [sha256.Size]byte // of the SubjectPublicKeyInfo that signed the message
+	digest    [sha256.Size]byte // what the replay state remembers
 
 	parsed    saml.Assertion
 	canonical []byte
@@ -168,7 +180,7 @@ func (a *admission) release() {
 func (a *admission) Remember(digest [sha256.Size]byte, until, now time.Time) error {
 	var both [2 * sha256.Size]byte
 	copy(both[:], digest[:])
-	copy(both[sha256.Size:], a.proven.keyDigest[:])
+	copy(both[sha256.Size:], a.keyDigest[:])
 	a.digest = sha256.Sum256(both[:])
 	return a.guard.config.Replay.Remember(a.digest, until, now)
 }
@@ -177,7 +189,10 @@ func (a *admission) Remember(digest [sha256.Size]byte, until, now time.Time) err
 func (a *admission) admit(signed *soap.Signed) (*Caller, error) {
 	body := signed.Body()
 	if a.proven == nil || body.IsZero() || signed.Token() == nil || signed.Token().Node != a.token {
-		return nil, refuse(BadSecurity, errors.New("token is not the assertion that was judged"))
+		return nil, refuse(BadSecurity, errors.New("token is not the one that was judged"))
+	}
+	if a.guard.config.ProtectTokens && !signed.Covers(a.node) {
+		return nil, refuse(NotCovered, errors.New("assertion"))
 	}
 	octets, err := c14n.Append(make([]byte, 0, len(body.Source())+bodyRoom), body, c14n.Options{})
 	if err != nil {

@@ -3,13 +3,11 @@ package wsp
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"io"
-	"log/slog"
 	"mime"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,8 +20,24 @@ type callerKey struct{}
 // CallerFrom gives the caller of the request that Handler passed on. A context of any
 // other origin has none: the answer is then nil, which is nobody.
 func CallerFrom(ctx context.Context) *Caller {
-	c, _ := ctx.Value(callerKey{}).(*Caller)
-	return c
+	if v, ok := ctx.Value(callerKey{}).(*Verdict); ok {
+		return v.Caller
+	}
+	return nil
+}
+
+// DecisionIDFrom gives the id of the record of the decision that let the request pass; empty for a context of any other origin.
+func DecisionIDFrom(ctx context.Context) string {
+	if v, ok := ctx.Value(callerKey{}).(*Verdict); ok {
+		return v.ID
+	}
+	return ""
+}
+
+// remote is who is connected, as far as the server says.
+func remote(r *http.Request) netip.Addr {
+	at, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return at.Addr().Unmap()
 }
 
 const (
@@ -48,11 +62,11 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, FaultOf(refuse(Unconfigured, nil))) })
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if status := transportStatus(r); status != 0 {
+		if status := RequestStatus(r); status != 0 {
 			if status == http.StatusMethodNotAllowed {
 				w.Header().Set("Allow", http.MethodPost)
 			}
-			http.Error(w, http.StatusText(status), status)
+			g.refuseRequest(w, r, status)
 			return
 		}
 		buffer := buffers.Get().(*bytes.Buffer)
@@ -68,16 +82,17 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			if errors.As(err, &tooLarge) {
 				status = http.StatusRequestEntityTooLarge
 			}
-			http.Error(w, http.StatusText(status), status)
+			g.refuseRequest(w, r, status)
 			return
 		}
-		caller, err := g.AdmitContext(r.Context(), buffer.Bytes(), g.config.Now())
-		if err != nil {
-			g.refuse(w, r, err)
+		verdict := g.Judge(r.Context(), buffer.Bytes(), remote(r))
+		if !verdict.Admitted() {
+			w.Header().Set(CorrelationHeader, verdict.ID)
+			answer(w, verdict.Fault)
 			return
 		}
-		body := caller.Body()
-		guarded := r.Clone(context.WithValue(r.Context(), callerKey{}, caller))
+		body := verdict.Caller.Body()
+		guarded := r.Clone(context.WithValue(r.Context(), callerKey{}, &verdict))
 		guarded.Body, guarded.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		guarded.GetBody, guarded.TransferEncoding, guarded.Trailer = nil, nil, nil
 		guarded.Header.Del("SOAPAction")
@@ -86,47 +101,41 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// transportStatus says what is wrong with a request before its body is read, zero for
-// nothing.
-func transportStatus(r *http.Request) int {
-	if r.Method != http.MethodPost {
+// TransportStatus says with which HTTP status a request is refused before its body is read, zero for none: only a POST of
+// text/xml in UTF-8, not compressed, is read.
+func TransportStatus(method, contentType, contentEncoding string) int {
+	if method != http.MethodPost {
 		return http.StatusMethodNotAllowed
 	}
-	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	media, parameters, err := mime.ParseMediaType(contentType)
 	if err != nil || media != "text/xml" {
 		return http.StatusUnsupportedMediaType
 	}
 	if charset, ok := parameters["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
 		return http.StatusUnsupportedMediaType
 	}
-	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+	if contentEncoding != "" && !strings.EqualFold(contentEncoding, "identity") {
 		return http.StatusUnsupportedMediaType
 	}
 	return 0
 }
 
-// refuse answers with a fault and tells the operator why, under the same id.
-func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	fault := FaultOf(err)
-	fault.ID, fault.Environment = newID(), g.config.Environment
-	level := slog.LevelInfo
-	if fault.SOA.Ours {
-		level = slog.LevelError
-	}
-	g.config.Log.LogAttrs(r.Context(), level, "message refused", slog.String("id", fault.ID),
-		slog.String("code", fault.SOA.Code), slog.String("reason", ReasonOf(err).String()), slog.String("cause", err.Error()))
-	answer(w, fault)
+func (g *Guard) refuseRequest(w http.ResponseWriter, r *http.Request, status int) {
+	w.Header().Set(CorrelationHeader, g.RefuseRequest(r.Context(), status, remote(r)))
+	http.Error(w, http.StatusText(status), status)
+}
+
+// CorrelationHeader bears the id of the decision in a refusal, as the platform's answers do; connectors log it.
+const CorrelationHeader = "X-CorrelationID"
+
+// RequestStatus is TransportStatus of a request. One that says twice what its body is, is refused: whoever reads it next may take
+// the other for true.
+func RequestStatus(r *http.Request) int {
+	return TransportStatus(r.Method, strings.Join(r.Header["Content-Type"], ","), strings.Join(r.Header["Content-Encoding"], ","))
 }
 
 func answer(w http.ResponseWriter, fault soap.Fault) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(http.StatusInternalServerError)
 	w.Write(soap.AppendFault(nil, fault)) // a client that went away is its own affair
-}
-
-// newID makes the id of a refusal.
-func newID() string {
-	var octets [16]byte
-	rand.Read(octets[:]) // never fails
-	return "_" + hex.EncodeToString(octets[:])
 }

@@ -31,6 +31,7 @@ func post(t testing.TB, h http.Handler, message string, change ...func(*http.Req
 func TestHandler(t *testing.T) {
 	g := guard(t)
 	served := 0
+	const spoofed = "W23 SOAPAction of another operation"
 	h := g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		served++
 		checkAlice(t, wsp.CallerFrom(r.Context()))
@@ -39,7 +40,7 @@ func TestHandler(t *testing.T) {
 			t.Errorf("body %q (%d), %v", body, r.ContentLength, err)
 		}
 		if r.Header.Get("SOAPAction") != "" {
-			t.Error("attacks.md W23: an action that nobody signed")
+			t.Error(spoofed)
 		}
 		io.WriteString(w, "done")
 	}))
@@ -66,15 +67,17 @@ func TestHandlerRefuses(t *testing.T) {
 		change  func(*http.Request)
 		status  int
 	}{
-		"GET":        {"", func(r *http.Request) { r.Method = http.MethodGet }, http.StatusMethodNotAllowed},
-		"JSON":       {message, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, http.StatusUnsupportedMediaType},
-		"no type":    {message, func(r *http.Request) { r.Header.Del("Content-Type") }, http.StatusUnsupportedMediaType},
-		"SOAP 1.2":   {message, func(r *http.Request) { r.Header.Set("Content-Type", "application/soap+xml") }, http.StatusUnsupportedMediaType},
-		"multipart":  {message, func(r *http.Request) { r.Header.Set("Content-Type", "multipart/related; boundary=x") }, http.StatusUnsupportedMediaType},
-		"UTF-16":     {message, func(r *http.Request) { r.Header.Set("Content-Type", "text/xml; charset=utf-16") }, http.StatusUnsupportedMediaType},
-		"compressed": {message, func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, http.StatusUnsupportedMediaType},
-		"too long":   {strings.Repeat(" ", 2<<20), func(*http.Request) {}, http.StatusRequestEntityTooLarge},
-		"broken off": {message, func(r *http.Request) { r.Body = io.NopCloser(brokenReader{}) }, http.StatusBadRequest},
+		"GET":            {"", func(r *http.Request) { r.Method = http.MethodGet }, http.StatusMethodNotAllowed},
+		"JSON":           {message, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, http.StatusUnsupportedMediaType},
+		"no type":        {message, func(r *http.Request) { r.Header.Del("Content-Type") }, http.StatusUnsupportedMediaType},
+		"SOAP 1.2":       {message, func(r *http.Request) { r.Header.Set("Content-Type", "application/soap+xml") }, http.StatusUnsupportedMediaType},
+		"multipart":      {message, func(r *http.Request) { r.Header.Set("Content-Type", "multipart/related; boundary=x") }, http.StatusUnsupportedMediaType},
+		"UTF-16":         {message, func(r *http.Request) { r.Header.Set("Content-Type", "text/xml; charset=utf-16") }, http.StatusUnsupportedMediaType},
+		"D7 two types":   {message, func(r *http.Request) { r.Header.Add("Content-Type", "text/xml; charset=utf-7") }, http.StatusUnsupportedMediaType},
+		"Z6 two codings": {message, func(r *http.Request) { r.Header["Content-Encoding"] = []string{"identity", "gzip"} }, http.StatusUnsupportedMediaType},
+		"compressed":     {message, func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, http.StatusUnsupportedMediaType},
+		"too long":       {strings.Repeat(" ", 2<<20), func(*http.Request) {}, http.StatusRequestEntityTooLarge},
+		"broken off":     {message, func(r *http.Request) { r.Body = io.NopCloser(brokenReader{}) }, http.StatusBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if w := post(t, h, c.message, c.change); w.Code != c.status {

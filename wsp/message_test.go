@@ -269,12 +269,18 @@ func strTransform(t testing.TB, d draft, holder *testpki.Leaf) string {
 	info += `<ds:Reference URI="#STR-1"><ds:Transforms><ds:Transform Algorithm="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#STR-Transform"><wsse:TransformationParameters xmlns:wsse="` +
 		xmlsec.NamespaceWSSE + `"><ds:CanonicalizationMethod ` + exclusive + `></ds:CanonicalizationMethod></wsse:TransformationParameters></ds:Transform></ds:Transforms>` +
 		digest(assertionID, c14n.Options{DefaultAtApex: true}) + `</ds:Reference></ds:SignedInfo>`
+	return strings.Replace(d.text(), "{signature}", `<ds:Signature xmlns:ds="`+xmlsec.NamespaceDS+`">`+info+`<ds:SignatureValue>`+rsaSignature(t, holder, info)+`</ds:SignatureValue>`+keyInfo+`</ds:Signature>`, 1)
+}
+
+// rsaSignature is the SignatureValue over a SignedInfo that stands in canonical form.
+func rsaSignature(t testing.TB, leaf *testpki.Leaf, info string) string {
+	t.Helper()
 	sum := sha256.Sum256([]byte(info))
-	value, err := holder.Key.Sign(nil, sum[:], crypto.SHA256)
+	value, err := leaf.Key.Sign(nil, sum[:], crypto.SHA256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Replace(d.text(), "{signature}", `<ds:Signature xmlns:ds="`+xmlsec.NamespaceDS+`">`+info+`<ds:SignatureValue>`+base64.StdEncoding.EncodeToString(value)+`</ds:SignatureValue>`+keyInfo+`</ds:Signature>`, 1)
+	return base64.StdEncoding.EncodeToString(value)
 }
 
 // call makes the message of an honest consumer.

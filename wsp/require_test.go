@@ -86,12 +86,12 @@ func TestNewGuard(t *testing.T) {
 	v := trust(t)
 	for name, change := range map[string]func(*wsp.Config){
 		"empty":              func(c *wsp.Config) { *c = wsp.Config{} },
-		"no trust":           func(c *wsp.Config) { c.Certificates = nil },
-		"no replay":          func(c *wsp.Config) { c.Replay = nil },
-		"no issuer":          func(c *wsp.Config) { c.Issuers = nil },
+		"A8 no trust":        func(c *wsp.Config) { c.Certificates = nil },
+		"A8 no replay":       func(c *wsp.Config) { c.Replay = nil },
+		"A8 no issuer":       func(c *wsp.Config) { c.Issuers = nil },
 		"empty issuer":       func(c *wsp.Config) { c.Issuers = []string{""} },
 		"empty audience":     func(c *wsp.Config) { c.Audiences = []string{""} },
-		"no holder":          func(c *wsp.Config) { c.HolderRoles = []certs.Role{} },
+		"A8 no holder":       func(c *wsp.Config) { c.HolderRoles = []certs.Role{} },
 		"STS as holder":      func(c *wsp.Config) { c.HolderRoles = []certs.Role{certs.RoleSTS} },
 		"negative skew":      func(c *wsp.Config) { c.Skew = -time.Second },
 		"skew of a day":      func(c *wsp.Config) { c.Skew = 24 * time.Hour },

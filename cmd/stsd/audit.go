@@ -73,7 +73,7 @@ holder; it needs the journal's key.`,
 	directoryFlag(c, &f.dir)
 	flags.StringVar(&f.since, "since", "", "records of this `time` and later")
 	flags.StringVar(&f.until, "until", "", "records before this `time`")
-	flags.StringVar(&f.service, "service", "", "the `face` that was asked: saml11, authzen, or policy for what was put in force")
+	flags.StringVar(&f.service, "service", "", "the `face` that was asked: saml11, authzen, wsp, or policy for what was put in force")
 	flags.StringVar(&f.code, "code", "", "the `code` that was answered: REQ-01")
 	flags.StringVar(&f.outcome, "outcome", "", "`success, refused or fault`")
 	flags.StringVar(&f.id, "id", "", "the audit `id` that an answer carried")

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -23,73 +24,110 @@ import (
 // discard is the log of check: what it has to say it prints.
 var discard = slog.New(slog.DiscardHandler)
 
-// provider is all that a configuration leads to, short of listeners.
-type provider struct {
+// generation is all that one reading of the configuration leads to: a reload makes another.
+type generation struct {
+	config     *config
+	verifier   *certs.Verifier // shared by all
+	guard      *wsp.Guard
+	minter     *minter
+	proxy      *proxy
+	service    http.Handler
+	authorizer http.Handler // nil: there is none
+
+	inUse sync.RWMutex // read-locked by each request; locked when none is left
+}
+
+// shared is what outlives a reload.
+type shared struct {
 	verifier *certs.Verifier
-	guard    *wsp.Guard
-	tls      *tls.Config // nil: plain
-	handler  http.Handler
+	replay   *soap.MemoryReplay
+	trace    *trace
+	log      *slog.Logger
 }
 
-func (p *provider) close() {
-	p.guard.Close()
-	p.verifier.Close()
-}
-
-// build makes the provider. What is wrong is reported all at once, as far as one thing
-// can be judged without the other.
-func (c *config) build(log *slog.Logger) (*provider, error) {
-	p := &provider{}
-	var errs []error
-	trust, err := c.trust(log)
+// generation makes one over what is shared, whose verifier may not have the trust of c yet.
+func (c *config) generation(s *shared) (*generation, error) {
+	g := &generation{config: c, verifier: s.verifier}
+	var err error
+	if c.Caller != nil {
+		if g.minter, err = newMinter(*c.Caller, c.path); err != nil {
+			return nil, err
+		}
+	}
+	settings, err := c.guard(s)
 	if err != nil {
-		errs = append(errs, err)
-	}
-	if p.tls, err = c.tlsConfig(); err != nil {
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	if p.verifier, err = certs.NewVerifier(trust); err != nil {
+	if g.guard, err = wsp.NewGuard(settings); err != nil {
 		return nil, err
 	}
-	if p.guard, err = wsp.NewGuard(c.guard(p.verifier, log)); err != nil {
-		p.verifier.Close()
+	var service http.Handler
+	if c.Upstream == nil {
+		service = operation("echo", echo.Handler(g.guard))
+	} else if g.proxy, err = c.proxy(g.guard, g.minter, s.log); err != nil {
+		g.guard.Close()
 		return nil, err
+	} else {
+		service = operation("proxy", g.proxy.handler())
 	}
 	mux := http.NewServeMux()
-	mux.Handle(c.Listen.Path, echo.Handler(p.guard))
-	p.handler = heard(bounded(mux, c.Limits.Concurrent, c.Environment))
-	return p, nil
+	mux.Handle(c.Listen.Path, service)
+	g.service = mux
+	if c.Authorizer != nil {
+		g.authorizer = (&authorizer{
+			guard: g.guard, minter: g.minter, verifier: s.verifier, config: c.Authorizer, actions: c.Actions,
+			limit: int64(c.Limits.MessageBytes), environment: c.Environment, now: time.Now, trace: s.trace, log: s.log,
+		}).handler()
+	}
+	return g, nil
 }
 
-func (c *config) guard(v *certs.Verifier, log *slog.Logger) wsp.Config {
+// close waits until no request is in the generation.
+func (g *generation) close() {
+	g.inUse.Lock()
+	defer g.inUse.Unlock()
+	if g.proxy != nil {
+		g.proxy.close()
+	}
+	g.guard.Close()
+}
+
+func (c *config) guard(s *shared) (wsp.Config, error) {
 	limits := xmltext.DefaultLimits()
 	limits.Bytes = c.Limits.MessageBytes
 	g := wsp.Config{
-		Certificates:  v,
+		Certificates:  s.verifier,
 		Issuers:       c.Issuers,
 		Audiences:     c.Audiences,
 		MessageSHA1:   c.SHA1.Messages,
 		AssertionSHA1: c.SHA1.Assertions,
 		Skew:          time.Duration(c.Skew),
 		Timestamp:     soap.TimestampPolicy{MaxLifetime: time.Duration(c.Timestamp.MaxLifetime), Skew: time.Duration(c.Timestamp.Skew)},
-		Replay:        soap.NewMemoryReplay(c.ReplayCapacity),
+		ProtectTokens: c.ProtectTokens,
+		Replay:        s.replay,
 		Limits:        limits,
 		CacheBytes:    c.AssertionMemoryMegabytes << 20,
 		Environment:   c.Environment,
-		Log:           log,
+		Recorder:      s.trace,
+		Log:           s.log,
 	}
 	if g.CacheBytes == 0 {
 		g.CacheBytes = -1 // to the Guard zero is the default
 	}
+	var err error
+	if g.PDP, err = c.pdp(); err != nil {
+		return g, err
+	}
+	for _, v := range c.SenderVouches {
+		g.SenderVouches = append(g.SenderVouches, wsp.Sender{Type: certs.IdentifierType(v.Type), Identifier: v.Identifier, Application: v.Application})
+	}
 	for _, r := range c.Require {
 		g.Require = append(g.Require, wsp.Requirement{Designator: attrs.Designator{Name: r.Name, Namespace: r.Namespace}, Values: r.Values, Any: r.Any})
 	}
-	return g
+	return g, nil
 }
 
+// tlsConfig is that of the service; nil: plain.
 func (c *config) tlsConfig() (*tls.Config, error) {
 	if c.Listen.TLS == nil {
 		return nil, nil
@@ -99,6 +137,23 @@ func (c *config) tlsConfig() (*tls.Config, error) {
 		return nil, c.Listen.TLS.Certificate.wrong(fmt.Errorf("listen.tls: %w", err))
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
+}
+
+// authorizerTLS is that of the authorizer; nil: plain, on loopback.
+func (c *config) authorizerTLS() (*tls.Config, error) {
+	if c.Authorizer == nil || c.Authorizer.TLS == nil {
+		return nil, nil
+	}
+	t := c.Authorizer.TLS
+	pair, err := tls.LoadX509KeyPair(c.path(t.Certificate), c.path(t.Key))
+	if err != nil {
+		return nil, t.Certificate.wrong(fmt.Errorf("authorizer.tls: %w", err))
+	}
+	pool, err := c.pool(t.ClientAuthorities)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}, nil
 }
 
 // trust makes the configuration of package certs.

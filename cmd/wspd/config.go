@@ -32,6 +32,14 @@ type config struct {
 	Admin *struct {
 		Address string `yaml:"address"`
 	} `yaml:"admin"`
+	Upstream   *upstreamConfig   `yaml:"upstream"`
+	Caller     *callerConfig     `yaml:"caller"`
+	Authorizer *authorizerConfig `yaml:"authorizer"`
+	Actions    map[string]string `yaml:"actions"`
+	Audit      *struct {
+		Dir        file   `yaml:"dir"`
+		Durability string `yaml:"durability"`
+	} `yaml:"audit"`
 	Limits struct {
 		MessageBytes  int      `yaml:"message-bytes"`
 		HeaderBytes   int      `yaml:"header-bytes"`
@@ -67,20 +75,85 @@ type config struct {
 		Messages   bool `yaml:"messages"`
 		Assertions bool `yaml:"assertions"`
 	} `yaml:"sha1"`
+	ProtectTokens bool `yaml:"protect-tokens"`
+	SenderVouches []struct {
+		Type        string `yaml:"type"`
+		Identifier  string `yaml:"identifier"`
+		Application string `yaml:"application"`
+	} `yaml:"sender-vouches"`
 	Require []struct {
 		Name      string   `yaml:"name"`
 		Namespace string   `yaml:"namespace"`
 		Values    []string `yaml:"values"`
 		Any       bool     `yaml:"any"`
 	} `yaml:"require"`
-	ReplayCapacity           int   `yaml:"replay-capacity"`
-	AssertionMemoryMegabytes int64 `yaml:"assertion-memory-megabytes"`
+	PDP                      *pdpConfig `yaml:"pdp"`
+	ReplayCapacity           int        `yaml:"replay-capacity"`
+	AssertionMemoryMegabytes int64      `yaml:"assertion-memory-megabytes"`
 	Log                      struct {
 		Format string     `yaml:"format"`
 		Level  slog.Level `yaml:"level"`
 	} `yaml:"log"`
 
 	folder string // paths are relative to it
+}
+
+// upstreamConfig says to which service admitted messages go.
+type upstreamConfig struct {
+	URL         string   `yaml:"url"`
+	Forward     string   `yaml:"forward"`
+	Headers     []string `yaml:"headers"`
+	Timeout     duration `yaml:"timeout"`
+	WSDL        file     `yaml:"wsdl"`
+	Authorities []file   `yaml:"authorities"`
+	Certificate file     `yaml:"client-certificate"`
+	Key         file     `yaml:"client-key"`
+}
+
+// callerConfig says how the service learns who called.
+type callerConfig struct {
+	Header     string   `yaml:"header"`
+	Keys       []file   `yaml:"keys"`
+	Issuer     string   `yaml:"issuer"`
+	Audience   string   `yaml:"audience"`
+	Lifetime   duration `yaml:"lifetime"`
+	Attributes []string `yaml:"attributes"`
+}
+
+// passes says whether the service is told of an attribute.
+func (c *callerConfig) passes(name string) bool {
+	return len(c.Attributes) == 0 || slices.Contains(c.Attributes, name)
+}
+
+// pdpConfig says who decides after the requirements.
+type pdpConfig struct {
+	Engine       string   `yaml:"engine"`
+	Action       string   `yaml:"action"`
+	Resource     string   `yaml:"resource"`
+	Directory    file     `yaml:"directory"`
+	AbsentIsNone bool     `yaml:"absent-is-none"`
+	URL          string   `yaml:"url"`
+	Token        file     `yaml:"token-file"`
+	Authorities  []file   `yaml:"authorities"`
+	Certificate  file     `yaml:"client-certificate"`
+	Key          file     `yaml:"client-key"`
+	Timeout      duration `yaml:"timeout"`
+	Attributes   bool     `yaml:"attributes"`
+}
+
+// authorizerConfig says how other proxies ask.
+type authorizerConfig struct {
+	Address string `yaml:"address"`
+	TLS     *struct {
+		Certificate       file   `yaml:"certificate"`
+		Key               file   `yaml:"key"`
+		ClientAuthorities []file `yaml:"client-authorities"`
+	} `yaml:"tls"`
+	ExtAuthz bool `yaml:"ext-authz"`
+	Session  *struct {
+		Lifetime          duration `yaml:"lifetime"`
+		CertificateHeader string   `yaml:"certificate-header"`
+	} `yaml:"session"`
 }
 
 type holders struct {
@@ -149,6 +222,50 @@ func defaults() *config {
 	return c
 }
 
+// fill fills what stands below keys that may be left out whole.
+func (c *config) fill() {
+	if u := c.Upstream; u != nil {
+		orText(&u.Forward, forwardBody)
+		orDuration(&u.Timeout, 10*time.Second)
+		if u.Headers == nil {
+			u.Headers = slices.Clone(passedHeaders)
+		}
+	}
+	if k := c.Caller; k != nil {
+		orText(&k.Header, "Sceau-Caller")
+		orDuration(&k.Lifetime, time.Minute)
+	}
+	if a := c.Authorizer; a != nil && a.Session != nil {
+		orDuration(&a.Session.Lifetime, 5*time.Minute)
+		orText(&a.Session.CertificateHeader, "Sceau-Client-Certificate")
+	}
+	if c.Audit != nil {
+		orText(&c.Audit.Durability, "sync")
+	}
+}
+
+func orText(s *string, preset string) {
+	if *s == "" {
+		*s = preset
+	}
+}
+
+func orDuration(d *duration, preset time.Duration) {
+	if *d == 0 {
+		*d = duration(preset)
+	}
+}
+
+// The values of upstream.forward.
+const (
+	forwardBody    = "body"
+	forwardMessage = "message"
+)
+
+// passedHeaders are the headers of requests that reach the service unless upstream.headers says otherwise: none of them says
+// who calls or what is to be done.
+var passedHeaders = []string{"Accept", "Accept-Encoding", "Accept-Language", "User-Agent", "From", "X-Correlationid", "Traceparent", "Tracestate"}
+
 // maxConfig bounds a configuration file.
 const maxConfig = 1 << 20
 
@@ -183,6 +300,7 @@ func parseConfig(text []byte) (*config, error) {
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one document")
 	}
+	c.fill()
 	return c, c.check()
 }
 
@@ -210,6 +328,7 @@ func (c *config) check() error {
 			wrong("admin.address: not host:port")
 		}
 	}
+	c.checkFaces(wrong)
 	l := &c.Limits
 	if min(l.MessageBytes, l.HeaderBytes, l.Concurrent) <= 0 ||
 		min(l.HeaderTimeout, l.ReadTimeout, l.WriteTimeout, l.IdleTimeout, l.Stop) <= 0 {
@@ -259,6 +378,18 @@ func (c *config) warnings() []string {
 	}
 	if c.Listen.TLS == nil && c.Listen.PlainAnywhere {
 		w = append(w, "listen.plain-anywhere: assertions cross the network in clear")
+	}
+	if c.Upstream == nil && c.Authorizer == nil {
+		w = append(w, "upstream: none; callers are answered by the echo service")
+	}
+	if c.Upstream != nil && c.Upstream.Forward == forwardMessage {
+		w = append(w, "upstream.forward: header blocks that nobody signed reach the service")
+	}
+	if c.Upstream != nil && c.Caller == nil {
+		w = append(w, "caller: the service is not told who calls")
+	}
+	if c.Audit == nil {
+		w = append(w, "audit: decisions leave no trace but the log")
 	}
 	if len(c.Require) == 0 {
 		w = append(w, "require: every holder of an assertion is admitted, whatever its attributes")

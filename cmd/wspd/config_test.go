@@ -128,3 +128,54 @@ func TestOCSPKeys(t *testing.T) {
 		}
 	}
 }
+
+// TestFaces: what admitted messages lead to is said safely, or not taken.
+func TestFaces(t *testing.T) {
+	good := "listen: {address: 127.0.0.1:0}\nissuers: [urn:x]\nsts: {pinned: [a.pem]}\nholders: [{kind: eid, roots: [{certificate: b.pem}]}]\n"
+	caller := "caller: {keys: [k.pem], issuer: a, audience: b}\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"proxy":                       {"upstream: {url: 'http://127.0.0.1:1/x'}\n" + caller, ""},
+		"authorizer":                  {"authorizer: {address: '127.0.0.1:0', ext-authz: true, session: {}}\n" + caller, ""},
+		"no URL":                      {"upstream: {url: 127.0.0.1}\n", "upstream.url"},
+		"password in the URL":         {"upstream: {url: 'http://a:b@c/'}\n", "upstream.url"},
+		"another scheme":              {"upstream: {url: 'file:///etc/passwd'}\n", "upstream.url"},
+		"forward":                     {"upstream: {url: 'http://c/', forward: all}\n", "upstream.forward"},
+		"a service without haste":     {"upstream: {url: 'http://c/', timeout: 1m}\n", "upstream.timeout"},
+		"spoofed caller":              {"upstream: {url: 'http://c/', headers: [sceau-caller]}\n" + caller, "callers could write it"},
+		"spoofed caller, to CGI":      {"upstream: {url: 'http://c/', headers: [Sceau_Caller]}\n" + caller, "upstream.headers"},
+		"header of HTTP":              {"upstream: {url: 'http://c/', headers: [Transfer-Encoding]}\n", "upstream.headers"},
+		"W23 action of the client":    {"upstream: {url: 'http://c/', headers: [soapaction]}\n", "upstream.headers"},
+		"header with a line end":      {"upstream: {url: 'http://c/', headers: [\"A\\nB\"]}\n", "upstream.headers"},
+		"action with a quote":         {"actions: {'{urn:x}A': 'a\"b'}\n", "actions"},
+		"action without a namespace":  {"actions: {A: a}\n", "actions"},
+		"half a key":                  {"upstream: {url: 'http://c/', client-key: k}\n", "client-certificate"},
+		"no key":                      {"caller: {issuer: a, audience: b}\n", "caller.keys"},
+		"no audience":                 {"caller: {keys: [k], issuer: a}\n", "issuer and audience"},
+		"one name for both":           {"caller: {keys: [k], issuer: a, audience: a}\n", "differ"},
+		"caller in the content type":  {"caller: {keys: [k], issuer: a, audience: b, header: content-type}\n", "caller.header"},
+		"caller for long":             {"caller: {keys: [k], issuer: a, audience: b, lifetime: 24h}\n", "caller.lifetime"},
+		"authorizer for everybody":    {"authorizer: {address: '0.0.0.0:0', ext-authz: true}\n", "authorizer"},
+		"authorizer, TLS for all":     {"authorizer: {address: '0.0.0.0:0', ext-authz: true, tls: {certificate: a, key: b}}\n", "authorizer.tls"},
+		"authorizer of nothing":       {"authorizer: {address: '127.0.0.1:0'}\n", "neither ext-authz nor session"},
+		"session without keys":        {"authorizer: {address: '127.0.0.1:0', session: {}}\n", "needs caller"},
+		"session for long":            {"authorizer: {address: '127.0.0.1:0', session: {lifetime: 24h}}\n" + caller, "session.lifetime"},
+		"cedar":                       {"pdp: {engine: cedar, directory: p, resource: 'Application::X'}\n", ""},
+		"authzen":                     {"pdp: {engine: authzen, url: 'https://p/', resource: 'Application::X'}\n", ""},
+		"no engine":                   {"pdp: {directory: p, resource: 'Application::X'}\n", "pdp.engine"},
+		"no directory":                {"pdp: {engine: cedar, resource: 'Application::X'}\n", "pdp.directory"},
+		"no address":                  {"pdp: {engine: authzen, resource: 'Application::X'}\n", "pdp.url"},
+		"two engines":                 {"pdp: {engine: cedar, directory: p, url: 'https://p/', resource: 'Application::X'}\n", "beside engine"},
+		"no resource":                 {"pdp: {engine: cedar, directory: p}\n", "pdp.resource"},
+		"audit nowhere":               {"audit: {durability: sync}\n", "audit.dir"},
+		"audit, some day":             {"audit: {dir: a, durability: relaxed}\n", "audit.durability"},
+		"audit, relaxed by a second":  {"audit: {dir: a, durability: relaxed 1s}\n", ""},
+		"audit, relaxed by less than": {"audit: {dir: a, durability: relaxed -1s}\n", "audit.durability"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseConfig([]byte(good + c.text))
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}

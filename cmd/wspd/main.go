@@ -47,7 +47,10 @@ func command(out, errors io.Writer) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(
 		withConfig("serve", "guard and serve until interrupted", func(cmd *cobra.Command, path string) error {
-			return serve(cmd.Context(), path, out, errors)
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
+			return serve(cmd.Context(), hangup, path, out, errors)
 		}),
 		withConfig("check", "say all that is wrong with a configuration", func(_ *cobra.Command, path string) error {
 			return check(path, out)
@@ -80,7 +83,7 @@ func check(path string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.build(discard)
+	p, err := c.build(discard, false)
 	if err != nil {
 		return err
 	}

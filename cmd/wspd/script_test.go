@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,11 +36,12 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return pki.write(env.WorkDir) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ports": ports,
-			"fill":  fill,
-			"await": await,
-			"get":   get,
-			"call":  pki.call,
+			"ports":  ports,
+			"fill":   fill,
+			"await":  await,
+			"hangup": hangup,
+			"get":    get,
+			"call":   pki.call,
 		},
 	})
 }
@@ -52,7 +54,7 @@ type testPKI struct {
 	stsKey, holderKey, serverSigner crypto.Signer
 }
 
-func newPKI(t *testing.T) *testPKI {
+func newPKI(t testing.TB) *testPKI {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -89,11 +91,20 @@ func (p *testPKI) write(folder string) error {
 	if err != nil {
 		return err
 	}
+	callerKey, err := minipki.GenerateKey(minipki.P256)
+	if err != nil {
+		return err
+	}
+	tokenKey, err := minipki.KeyPEM(callerKey)
+	if err != nil {
+		return err
+	}
 	for name, content := range map[string][]byte{
 		"ca.pem":     minipki.CertificatePEM(p.ca.DER()),
 		"sts.pem":    minipki.CertificatePEM(p.sts),
 		"server.pem": minipki.CertificatePEM(p.server),
 		"server.key": key,
+		"caller.key": tokenKey,
 		"ca.crl":     minipki.CRLPEM(crl),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
@@ -103,8 +114,25 @@ func (p *testPKI) write(folder string) error {
 	return nil
 }
 
+// revoke writes a newer CRL with the holder in it.
+func (p *testPKI) revoke(folder string) error {
+	holder, err := x509.ParseCertificate(p.holder)
+	if err != nil {
+		return err
+	}
+	crl, err := p.ca.CRL(minipki.CRL{Number: 2, ThisUpdate: p.from.Add(time.Minute), NextUpdate: p.to, Revoked: []minipki.Revoked{{Serial: holder.SerialNumber, At: p.from}}})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "ca.crl"), minipki.CRLPEM(crl), 0o600)
+}
+
 // message makes a call, now.
 func (p *testPKI) message(doctor string) ([]byte, error) {
+	return p.messageOf(doctor, `<t:Echo xmlns:t="urn:test">hello</t:Echo>`)
+}
+
+func (p *testPKI) messageOf(doctor, content string) ([]byte, error) {
 	now := time.Now()
 	signer, err := xmlsec.NewSigner(xmlsec.SignerConfig{Key: p.stsKey, KeyInfo: `<ds:KeyInfo><ds:X509Data><ds:X509Certificate>` +
 		base64.StdEncoding.EncodeToString(p.sts) + `</ds:X509Certificate></ds:X509Data></ds:KeyInfo>`})
@@ -114,7 +142,8 @@ func (p *testPKI) message(doctor string) ([]byte, error) {
 	assertion, err := saml.AppendAssertion(nil, &saml.Issue{
 		AssertionID: "_1", Issuer: "urn:test:sts", IssueInstant: now, NotBefore: now.Add(-5 * time.Minute), NotOnOrAfter: now.Add(time.Hour),
 		Holder: p.holder, Subject: saml.Name{Subject: "CN=Alice", Issuer: "CN=TEST CA"},
-		Attributes: []saml.Statement{{Name: "urn:be:fgov:person:ssin:doctor:boolean", Namespace: "urn:be:fgov:certified-namespace:ehealth", Values: []string{doctor}}},
+		Attributes: []saml.Statement{{Name: "urn:be:fgov:person:ssin", Namespace: "urn:be:fgov:identification-namespace", Values: []string{"00000000097"}},
+			{Name: "urn:be:fgov:person:ssin:doctor:boolean", Namespace: "urn:be:fgov:certified-namespace:ehealth", Values: []string{doctor}}},
 	}, signer)
 	if err != nil {
 		return nil, err
@@ -123,7 +152,7 @@ func (p *testPKI) message(doctor string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return (&soap.Outgoing{Content: []byte(`<t:Echo xmlns:t="urn:test">hello</t:Echo>`), Created: now, Expires: now.Add(time.Minute),
+	return (&soap.Outgoing{Content: []byte(content), Created: now, Expires: now.Add(time.Minute),
 		Assertion: assertion, AssertionID: "_1"}).Append(nil, messageSigner)
 }
 
@@ -203,4 +232,11 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("%s does not answer", args[0])
+}
+
+// hangup: "hangup" tells the programs that run to read their configurations again.
+func hangup(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, command := range ts.BackgroundCmds() {
+		ts.Check(command.Process.Signal(syscall.SIGHUP))
+	}
 }

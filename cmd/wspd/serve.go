@@ -9,15 +9,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
-	"sceau/certs"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
 	"sceau/soap"
 )
 
-// serve runs until ctx ends.
-func serve(ctx context.Context, path string, out, errs io.Writer) error {
+// serve runs until ctx ends, and reads the configuration again at each hangup.
+func serve(ctx context.Context, hangup <-chan os.Signal, path string, out, errs io.Writer) error {
 	c, err := readConfig(path)
 	if err != nil {
 		return err
@@ -30,28 +32,36 @@ func serve(ctx context.Context, path string, out, errs io.Writer) error {
 	for _, w := range c.warnings() {
 		log.Warn(w)
 	}
-	p, err := c.build(log)
+	p, err := c.build(log, true)
 	if err != nil {
 		return err
 	}
 	defer p.close()
 
 	var stopping atomic.Bool
-	service, scheme, err := listen(c.Listen.Address, p.tls)
-	if err != nil {
-		return err
+	faces := []face{{"service", c.Listen.Address, c.Listen.Path, &p.serviceTLS, p.handler(func(g *generation) http.Handler { return g.service })}}
+	if c.Authorizer != nil {
+		faces = append(faces, face{"authorizer", c.Authorizer.Address, "", &p.authorizerTLS, p.handler(func(g *generation) http.Handler { return g.authorizer })})
 	}
-	servers := []*http.Server{c.server(p.handler, log)}
-	listeners := []net.Listener{service}
-	fmt.Fprintf(out, "service %s://%s%s\n", scheme, service.Addr(), c.Listen.Path)
 	if c.Admin != nil {
-		admin, _, err := listen(c.Admin.Address, nil)
+		faces = append(faces, face{"admin", c.Admin.Address, "", nil, p.admin(&stopping)})
+	}
+	var servers []*http.Server
+	var listeners []net.Listener
+	for _, f := range faces {
+		l, scheme, err := listen(f.address, f.tls)
 		if err != nil {
-			service.Close()
+			for _, l := range listeners {
+				l.Close()
+			}
 			return err
 		}
-		servers, listeners = append(servers, c.server(health(p.verifier, &stopping), log)), append(listeners, admin)
-		fmt.Fprintf(out, "admin http://%s\n", admin.Addr())
+		h := f.handler
+		if f.name != "admin" {
+			h = heard(bounded(h, c.Limits.Concurrent, c.Environment))
+		}
+		servers, listeners = append(servers, c.server(h, log)), append(listeners, l)
+		fmt.Fprintf(out, "%s %s://%s%s\n", f.name, scheme, l.Addr(), f.path)
 	}
 
 	ended := make(chan error, len(servers))
@@ -59,12 +69,23 @@ func serve(ctx context.Context, path string, out, errs io.Writer) error {
 		go func() { ended <- servers[i].Serve(listeners[i]) }()
 	}
 	running := len(servers)
-	select {
-	case <-ctx.Done():
-		log.Info("stopping")
-	case err = <-ended:
-		running--
-		err = fmt.Errorf("listener: %w", err)
+wait:
+	for {
+		select {
+		case <-hangup:
+			if err := p.reload(path); err != nil {
+				log.Error("reload refused, everything stays as it was", "error", err)
+			} else {
+				log.Info("reloaded")
+			}
+		case <-ctx.Done():
+			log.Info("stopping")
+			break wait
+		case err = <-ended:
+			running--
+			err = fmt.Errorf("listener: %w", err)
+			break wait
+		}
 	}
 	stopping.Store(true)
 	err = errors.Join(err, stop(servers, time.Duration(c.Limits.Stop)))
@@ -75,6 +96,13 @@ func serve(ctx context.Context, path string, out, errs io.Writer) error {
 		log.Info("stopped")
 	}
 	return err
+}
+
+// A face is one listener.
+type face struct {
+	name, address, path string
+	tls                 *atomic.Pointer[tls.Config] // nil, or of nil: plain
+	handler             http.Handler
 }
 
 // stop lets what runs end, the service first and the health of it last, and then cuts off the
@@ -91,12 +119,16 @@ func stop(servers []*http.Server, limit time.Duration) error {
 	return errors.Join(errs...)
 }
 
-func listen(address string, config *tls.Config) (net.Listener, string, error) {
+// listen speaks TLS by the configuration that is current at each handshake, where there is one.
+func listen(address string, config *atomic.Pointer[tls.Config]) (net.Listener, string, error) {
 	l, err := net.Listen("tcp", address)
-	if err != nil || config == nil {
+	if err != nil || config == nil || config.Load() == nil {
 		return l, "http", err
 	}
-	return tls.NewListener(l, config), "https", nil
+	return tls.NewListener(l, &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return config.Load(), nil },
+	}), "https", nil
 }
 
 // server bounds a connection in every way that net/http can (attacks.md Z7). Clients of
@@ -155,12 +187,12 @@ const (
 	heardTime  = 2 * time.Second // the answer waits no longer for a client that takes its time
 )
 
-// health answers on the admin listener.
-func health(v *certs.Verifier, stopping *atomic.Bool) http.Handler {
+// admin answers on the admin listener: health, metrics, and the keys that tokens of callers verify with.
+func (p *program) admin(stopping *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz/live", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "live") })
 	mux.HandleFunc("GET /healthz/ready", func(w http.ResponseWriter, _ *http.Request) {
-		status := v.Status(time.Now())
+		status := p.verifier.Status(time.Now())
 		if !stopping.Load() && status.Ready() {
 			fmt.Fprintln(w, "ready")
 			return
@@ -175,5 +207,15 @@ func health(v *certs.Verifier, stopping *atomic.Bool) http.Handler {
 			}
 		}
 	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /jwks.json", p.handler(func(g *generation) http.Handler {
+		if g.minter == nil {
+			return nil
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/jwk-set+json")
+			w.Write(g.minter.keySet()) // a client that went away is its own affair
+		})
+	}))
 	return mux
 }
