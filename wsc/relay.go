@@ -96,6 +96,10 @@ func plainMessage(root xmltext.Node) (body xmltext.Node, blocks [][]byte, err er
 			if block.Is(xmlsec.NamespaceWSSE, "Security") {
 				return no("it has a Security header already")
 			}
+			// SOAP 1.1 section 4.2.3; a service refuses the whole message for it.
+			if must, said := block.Attribute(soap.NamespaceEnvelope, "mustUnderstand"); said && string(must) != "0" && string(must) != "1" {
+				return no("a value of mustUnderstand that is neither 0 nor 1")
+			}
 			blocks = append(blocks, standalone(block))
 		}
 		n = n.NextElement()

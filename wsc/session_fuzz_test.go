@@ -28,6 +28,7 @@ func FuzzSecure(f *testing.F) {
 	f.Add([]byte(oldMessage))
 	f.Add([]byte(`<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body><a xmlns=""><!--c--><![CDATA[</Body>]]></a></Body></Envelope>`))
 	f.Add([]byte(`<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:x="u"><e:Header><b xmlns="v" x:Id="TS-1">]]&gt;</b></e:Header><e:Body xml:lang="nl"><x:a y="1"/></e:Body></e:Envelope>`))
+	f.Add([]byte(`<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Header><b xmlns="v" e:mustUnderstand=""/></e:Header><e:Body><a/></e:Body></e:Envelope>`))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		secured, err := client.Secure("urn:x", token, message)
 		if err != nil {
