@@ -183,14 +183,15 @@ func (s *Store) save(k *kept) (err error) {
 		header = append(header, part...)
 	}
 	content := box.Seal(bytes.Clone(header), nonce[:], plain, header)
-	if err := replaceFile(s.path, content); err != nil {
+	if err := ReplaceFile(s.path, content); err != nil {
 		return refuseFor(BadStore, err)
 	}
 	return nil
 }
 
-// replaceFile puts a file of mode 0600 in the place of another.
-func replaceFile(path string, content []byte) (err error) {
+// ReplaceFile puts a file that its owner alone may read (mode 0600) in the place of what is at path, wholly or not at all: a token says
+// what somebody is, and lets its holder act. Errors are those of the file system.
+func ReplaceFile(path string, content []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // 0600
 	if err != nil {
 		return err

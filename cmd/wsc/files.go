@@ -2,13 +2,13 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"sceau/wsc"
 )
 
 // maxFile bounds what is read from a file or standard input.
@@ -39,7 +39,7 @@ func readInput(cmd *cobra.Command, name string) ([]byte, error) {
 // terminal gets a line end besides.
 func writeOutput(cmd *cobra.Command, name string, content []byte) error {
 	if name != "-" {
-		return writePrivate(name, content)
+		return wsc.ReplaceFile(name, content)
 	}
 	out := cmd.OutOrStdout()
 	if f, ok := out.(*os.File); ok {
@@ -49,26 +49,4 @@ func writeOutput(cmd *cobra.Command, name string, content []byte) error {
 	}
 	_, err := out.Write(content)
 	return err
-}
-
-// writePrivate writes a file that its owner alone may read, wholly or not at all: a
-// token says what somebody is and lets its holder act. A file that was there with
-// wider permissions is replaced.
-func writePrivate(name string, content []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if _, err = f.Write(content); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

@@ -60,7 +60,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, mark := range []string{"NaN", "Inf", "%!"} { // what checkNumbers looks for
 			if strings.Contains(string(text), mark) {
-				t.Skip()
+				t.Skip("a text of the report itself has it")
 			}
 		}
 		r, err := Read(strings.NewReader(string(text)))
