@@ -76,6 +76,12 @@
 // escaped and cut to a fixed length, so that they can neither forge a record nor steer a terminal (Z10), and in
 // causes and names of attributes runs of eight digits and more are masked.
 //
+// A federated identification must be followed back to where it came from (EXI FI 35), and that needs an address and a
+// person. Both are kept encrypted under the journal's key ([Sealed]): AES-256-GCM, a key of its own for each day, and the
+// id of the event authenticated with it. Whoever has the journal alone learns nothing from them; whoever answers an
+// investigation opens those records that it asks for ([Key.Unseal]). Codes and tokens without an id are kept as SHA-256: they
+// are random, and who holds one finds its record.
+//
 // # Operation
 //
 // Retention is the operator's: this package never deletes. Archive and remove whole files, the

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -104,7 +103,7 @@ func open(c Config, files FileSystem, lock io.Closer) (*Journal, error) {
 		},
 	}
 	j.slots.New = func() any {
-		return &slot{pseudonymizer: pseudonymizer{mac: hmac.New(sha256.New, key.secret)}, wake: make(chan struct{}, 1)}
+		return &slot{pseudonymizer: key.pseudonymizer(), wake: make(chan struct{}, 1)}
 	}
 	j.writer.onLoss = j.tellLoss
 	if err := j.resume(end); err != nil {
