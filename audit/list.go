@@ -3,7 +3,9 @@ package audit
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"iter"
 	"slices"
 	"time"
@@ -16,7 +18,7 @@ type Entry struct {
 	Raw  []byte `json:"-"` // the record's text, without line end
 
 	Seq     uint64    `json:"seq"`
-	Kind    string    `json:"kind"` // "event", "file", "open", "close"
+	Kind    string    `json:"kind"` // "event", "file", "open", "removed", "close"
 	ID      string    `json:"id"`
 	Time    time.Time `json:"time"`
 	Service string    `json:"service"`
@@ -165,6 +167,9 @@ func begunBefore(files FileSystem, number int, at time.Time) bool {
 func listFile(files FileSystem, number int, q *Query, needles [][]byte, yield func(*Entry, error) bool) bool {
 	name := fileName(number)
 	file, err := files.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true // removed for its age since the names were read
+	}
 	if err != nil {
 		yield(nil, &Error{Reason: Unreadable, File: name, Err: err})
 		return false
