@@ -91,7 +91,7 @@ func (r *Registry) prove(request *http.Request, c credentials, at Endpoint, now 
 		return e, nil, &Error{Reason: SeveralMethods, Err: errors.New("client_id is another one's")}
 	}
 	a.method = e.client.Method()
-	if refused := r.present(request.Context(), e, c.certs, a); refused != nil {
+	if refused := r.present(request.Context(), e, c.certs, at, a); refused != nil {
 		return e, nil, refused
 	}
 	if refused := may(e.client, at); refused != nil {

@@ -11,12 +11,14 @@ import (
 // maxPresented bounds the certificates of a connection: one, and four above it.
 const maxPresented = 5
 
-// present judges the certificate of the connection as the client's method asks, and puts it into a.
-func (r *Registry) present(ctx context.Context, e *entry, ders [][]byte, a *Authentication) *Error {
+// present judges the certificate of the connection as the client's method asks, and puts it into a. Where the method asks for none,
+// one is needed for tokens that will be bound to it, and whose it is does not matter: whoever has its key can use them.
+func (r *Registry) present(ctx context.Context, e *entry, ders [][]byte, at Endpoint, a *Authentication) *Error {
 	method := e.client.Method()
 	trusted := method == TLS || e.client.RequireCertificate()
+	needed := trusted || method == SelfSignedTLS || e.client.CertificateBoundAccessTokens() && at == Token
 	if len(ders) == 0 {
-		if trusted || method == SelfSignedTLS || e.client.CertificateBoundAccessTokens() {
+		if needed {
 			return &Error{Reason: NoCertificate}
 		}
 		return nil
@@ -27,7 +29,7 @@ func (r *Registry) present(ctx context.Context, e *entry, ders [][]byte, a *Auth
 	}
 	leaf, err := parse(ders[0])
 	if err != nil {
-		if !trusted && method != SelfSignedTLS && !e.client.CertificateBoundAccessTokens() {
+		if !needed {
 			return nil // as if there were none
 		}
 		return &Error{Reason: RefusedCertificate, Err: err}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -219,12 +220,7 @@ func (r *Registry) Clients() []*Client {
 	for _, e := range *r.clients.Load() {
 		all = append(all, e.client)
 	}
-	slices.SortFunc(all, func(a, b *Client) int {
-		if a.ID() < b.ID() {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b *Client) int { return strings.Compare(a.ID(), b.ID()) })
 	return all
 }
 

@@ -31,11 +31,22 @@ func NewSecret(key []byte) (secret, stored string, err error) {
 	random := make([]byte, secretOctets)
 	rand.Read(random) // never fails
 	secret = base64.RawURLEncoding.EncodeToString(random)
-	stored, err = HashSecret(secret, key)
-	if err != nil {
+	if stored, err = storedForm(secret, key); err != nil {
 		return "", "", err
 	}
 	return secret, stored, nil
+}
+
+func storedForm(secret string, key []byte) (string, error) {
+	prefix := plainPrefix
+	if key != nil {
+		if len(key) < minSecretKey {
+			return "", fmt.Errorf("client: the key of secrets has %d octets, which is less than %d", len(key), minSecretKey)
+		}
+		prefix = keyedPrefix
+	}
+	digest := digestOf(secret, key)
+	return prefix + base64.RawURLEncoding.EncodeToString(digest[:]), nil
 }
 
 // HashSecret gives the stored form of a secret that somebody else made. It refuses what a person would choose: less than 32
@@ -52,15 +63,7 @@ func HashSecret(secret string, key []byte) (stored string, err error) {
 		!strings.ContainsFunc(secret, func(c rune) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }) {
 		return "", errors.New("client: a secret is random: at least 32 characters, at least 12 different ones, letters and digits")
 	}
-	prefix := plainPrefix
-	if key != nil {
-		if len(key) < minSecretKey {
-			return "", fmt.Errorf("client: the key of secrets has %d octets, which is less than %d", len(key), minSecretKey)
-		}
-		prefix = keyedPrefix
-	}
-	digest := digestOf(secret, key)
-	return prefix + base64.RawURLEncoding.EncodeToString(digest[:]), nil
+	return storedForm(secret, key)
 }
 
 // maxSecret bounds a secret that somebody sends.
