@@ -202,7 +202,11 @@ func (r *running) verified(t testing.TB, token, kind string, now time.Time) (jwt
 	if err := json.Unmarshal(r.current.Load().minter.keySet(), &keys); err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	var algorithms []jose.SignatureAlgorithm
+	for _, k := range keys.Keys {
+		algorithms = append(algorithms, jose.SignatureAlgorithm(k.Algorithm))
+	}
+	parsed, err := jwt.ParseSigned(token, algorithms)
 	if err != nil {
 		t.Fatal(err, token)
 	}
