@@ -412,6 +412,48 @@ func TestProxyStreams(t *testing.T) {
 	}
 }
 
+// TestAnswersApart: answers that are copied at the same time through lent buffers reach each its own client, whole.
+func TestAnswersApart(t *testing.T) {
+	u := &upstream{serve: func(w http.ResponseWriter, r *http.Request) {
+		for range 100 {
+			io.WriteString(w, strings.Repeat(r.Header.Get("X-Correlationid"), 1000))
+			w.(http.Flusher).Flush()
+		}
+	}}
+	r := start(t, proxyConfig(listening(t, u), ""))
+	at := r.service(t)
+	errs := make(chan string, 8)
+	for i := range cap(errs) {
+		message, name := r.call(t), string(rune('a'+i))
+		go func() {
+			q, err := http.NewRequest(http.MethodPost, at, bytes.NewReader(message))
+			if err != nil {
+				errs <- err.Error()
+				return
+			}
+			q.Header.Set("Content-Type", "text/xml")
+			q.Header.Set("X-Correlationid", name)
+			response, err := http.DefaultTransport.RoundTrip(q)
+			if err != nil {
+				errs <- err.Error()
+				return
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil || string(body) != strings.Repeat(name, 100_000) {
+				errs <- name + " got another's, or not all"
+				return
+			}
+			errs <- ""
+		}()
+	}
+	for range cap(errs) {
+		if said := <-errs; said != "" {
+			t.Error(said)
+		}
+	}
+}
+
 // TestWSDL: the description is for everybody, and nothing else is.
 func TestWSDL(t *testing.T) {
 	u := &upstream{}
