@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,10 +78,7 @@ func NewPublisher(c PublisherConfig) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{c: c, path: u.Path}
-	if p.path = u.Path; p.path != "" && p.path[len(p.path)-1] == '/' {
-		p.path = p.path[:len(p.path)-1]
-	}
+	p := &Publisher{c: c, path: strings.TrimSuffix(u.Path, "/")}
 	for i, k := range c.Keys {
 		if k.Signer == nil {
 			return nil, fmt.Errorf("federation: key %d: no signer", i+1)
@@ -115,8 +113,10 @@ func NewPublisher(c PublisherConfig) (*Publisher, error) {
 			return nil, err
 		}
 	}
-	_, err = p.Configuration() // what cannot be signed now would not be later
-	return p, err
+	if _, err = p.Configuration(); err != nil { // what cannot be signed now would not be later
+		return nil, err
+	}
+	return p, nil
 }
 
 // Keys are our federation keys, as others pin or publish them.
@@ -136,16 +136,14 @@ func (p *Publisher) Configuration() (string, error) {
 	}
 	c := map[string]any{"jwks": p.Keys()}
 	p.optional(c)
-	m := maps.Clone(metadata)
+	m := map[string]map[string]any{}
+	maps.Copy(m, metadata)
 	if endpoints := p.endpoints(); len(endpoints) > 0 {
 		entity := maps.Clone(m["federation_entity"])
 		if entity == nil {
 			entity = map[string]any{}
 		}
 		maps.Copy(entity, endpoints)
-		if m == nil {
-			m = map[string]map[string]any{}
-		}
 		m["federation_entity"] = entity
 	}
 	c["metadata"] = m
