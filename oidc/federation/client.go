@@ -68,6 +68,11 @@ func (r *Resolver) register(ctx context.Context, b *budget, v *Resolved) error {
 	delete(m, "jwks_uri")
 	delete(m, "signed_jwks_uri")
 	delete(m, "client_secret")
+	for name, standard := range map[string]string{"grant_types": "authorization_code", "response_types": "code"} { // Registration 1.0, 2
+		if _, there := m[name]; !there {
+			m[name] = []any{standard}
+		}
+	}
 	m["jwks"] = set
 	m["client_id"] = entity
 	m["require_signed_request_object"] = true

@@ -22,7 +22,7 @@ func TestClient(t *testing.T) {
 	m := parseJSON(t, string(c.Client))
 	for name, want := range map[string]string{
 		"client_id": `"` + rpID + `"`, "client_name": `"as the hospital names it"`, "grant_types": `["authorization_code"]`, "contacts": `["soc@example.com"]`,
-		"subject_type": `"pairwise"`, "require_signed_request_object": `true`, "redirect_uris": `["` + rpID + `/cb"]`,
+		"subject_type": `"pairwise"`, "response_types": `["code"]`, "require_signed_request_object": `true`, "redirect_uris": `["` + rpID + `/cb"]`,
 	} {
 		if got := strings.TrimSpace(canonical(m[name])); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)

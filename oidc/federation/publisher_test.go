@@ -41,7 +41,9 @@ func publish(t *testing.T, c PublisherConfig) *Publisher {
 	if c.Metadata == nil {
 		c.Metadata = func() (map[string]map[string]any, error) { return nil, nil }
 	}
-	c.Now = func() time.Time { return now }
+	if c.Now == nil {
+		c.Now = func() time.Time { return now }
+	}
 	p, err := NewPublisher(c)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +53,7 @@ func publish(t *testing.T, c PublisherConfig) *Publisher {
 
 // agencies is a federation of publishers: an anchor with Ed25519, an agency with RSA below it, and our provider below that. The agency
 // marks the provider.
-func agencies(t *testing.T) (w *world, anchor, agency, provider *Publisher, r *Resolver) {
+func agencies(t *testing.T, clock func() time.Time) (w *world, anchor, agency, provider *Publisher, r *Resolver) {
 	t.Helper()
 	w = newWorld(t)
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
@@ -64,32 +66,35 @@ func agencies(t *testing.T) (w *world, anchor, agency, provider *Publisher, r *R
 	}
 	agencyKeys, providerKeys, anchorKeys := []Key{{rsaKey, "PS256"}}, []Key{{newKey(t), "ES256"}}, []Key{{edKey, "EdDSA"}}
 	const opID = "https://op.example.com/etab/750000001"
-	leaf := PublisherConfig{Entity: opID, Keys: providerKeys, AuthorityHints: []string{issuerID}, TrustAnchorHints: []string{anchorID},
+	leaf := PublisherConfig{Now: clock, Entity: opID, Keys: providerKeys, AuthorityHints: []string{issuerID}, TrustAnchorHints: []string{anchorID},
 		Metadata: func() (map[string]map[string]any, error) {
 			return map[string]map[string]any{"openid_provider": {"issuer": opID, "client_registration_types_supported": []string{"automatic"},
 				"response_types_supported": []string{"code"}}, "federation_entity": {"organization_name": "CHU"}}, nil
 		}}
 	// The anchor resolves under its own keys.
-	anchorPublic := publish(t, PublisherConfig{Entity: anchorID, Keys: anchorKeys}).Keys()
+	anchorPublic := publish(t, PublisherConfig{Now: clock, Entity: anchorID, Keys: anchorKeys}).Keys()
 	w.nodes[anchorID] = &node{w: w, id: anchorID}
 	r = w.resolver(func(c *Config) {
+		if clock != nil {
+			c.Now = clock
+		}
 		c.Anchors[anchorID] = anchorPublic
 		c.TrustMarks = map[string][]string{"openid_provider": {markType}}
 	})
-	below, err := NewSubordinates(Subordinate{Entity: issuerID, Keys: publish(t, PublisherConfig{Entity: issuerID, Keys: agencyKeys}).Keys(), Intermediate: true,
+	below, err := NewSubordinates(Subordinate{Entity: issuerID, Keys: publish(t, PublisherConfig{Now: clock, Entity: issuerID, Keys: agencyKeys}).Keys(), Intermediate: true,
 		Types:       []string{"federation_entity"},
 		Constraints: json.RawMessage(`{"max_path_length":1,"naming_constraints":{"permitted":[".example.com"]},"allowed_entity_types":["openid_provider","openid_relying_party"]}`),
 		Policy:      json.RawMessage(`{"openid_provider":{"response_types_supported":{"subset_of":["code","id_token"]},"contacts":{"default":["soc@example.com"]}}}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	anchor = publish(t, PublisherConfig{Entity: anchorID, Keys: anchorKeys, Authority: &Authority{Subordinates: below,
+	anchor = publish(t, PublisherConfig{Now: clock, Entity: anchorID, Keys: anchorKeys, Authority: &Authority{Subordinates: below,
 		TrustMarkIssuers: map[string][]string{markType: {issuerID}}}})
 	below, err = NewSubordinates(Subordinate{Entity: opID, Keys: publish(t, leaf).Keys(), Types: []string{"openid_provider"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	agency = publish(t, PublisherConfig{Entity: issuerID, Keys: agencyKeys, AuthorityHints: []string{anchorID}, Authority: &Authority{Subordinates: below, Resolver: r,
+	agency = publish(t, PublisherConfig{Now: clock, Entity: issuerID, Keys: agencyKeys, AuthorityHints: []string{anchorID}, Authority: &Authority{Subordinates: below, Resolver: r,
 		TrustMarkStatus: func(_ context.Context, entity, typ string) (string, error) {
 			if entity != opID || typ != markType {
 				return "", errors.New("unknown")
@@ -112,7 +117,7 @@ func agencies(t *testing.T) (w *world, anchor, agency, provider *Publisher, r *R
 // TestPublishers: what publishers say, a resolver believes: three kinds of keys, a path in an identifier, constraints, policy, and a trust
 // mark without end whose status is asked.
 func TestPublishers(t *testing.T) {
-	_, _, _, provider, r := agencies(t)
+	_, _, _, provider, r := agencies(t, nil)
 	v, err := r.Resolve(t.Context(), provider.c.Entity, "openid_provider")
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +150,7 @@ func ask(t *testing.T, p *Publisher, method, target string, form url.Values) (st
 }
 
 func TestEndpoints(t *testing.T) {
-	_, anchor, agency, provider, r := agencies(t)
+	_, anchor, agency, provider, r := agencies(t, nil)
 	op := provider.c.Entity
 	q := func(base, path string, v url.Values) string { return base + path + "?" + v.Encode() }
 	for _, c := range []struct {
@@ -207,7 +212,7 @@ func TestEndpoints(t *testing.T) {
 }
 
 func TestTrustMarkStatusEndpoint(t *testing.T) {
-	_, anchor, agency, provider, _ := agencies(t)
+	_, anchor, agency, provider, _ := agencies(t, nil)
 	mark := provider.c.TrustMarks[markType]
 	other, err := anchor.IssueTrustMark(provider.c.Entity, markType, "", 0)
 	if err != nil {
