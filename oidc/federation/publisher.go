@@ -136,6 +136,9 @@ func (p *Publisher) Configuration() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("federation: metadata: %w", err)
 	}
+	if issuer, there := metadata["openid_provider"]["issuer"]; there && issuer != p.c.Entity { // 5.1.3
+		return "", fmt.Errorf("federation: the issuer of openid_provider is not %q", p.c.Entity)
+	}
 	c := map[string]any{"jwks": p.Keys()}
 	p.optional(c)
 	m := map[string]map[string]any{}

@@ -264,19 +264,22 @@ func TestPublisherConfig(t *testing.T) {
 	}
 	good := []Key{{newKey(t), "ES256"}}
 	for name, c := range map[string]PublisherConfig{
-		"zero":                   {},
-		"no keys":                {Entity: anchorID, Metadata: meta},
-		"no metadata":            {Entity: anchorID, Keys: good},
-		"plain http":             {Entity: "http://anchor.example.com", Keys: good, Metadata: meta},
-		"a key without signer":   {Entity: anchorID, Keys: []Key{{}}, Metadata: meta},
-		"another algorithm":      {Entity: anchorID, Keys: []Key{{good[0].Signer, "RS256"}}, Metadata: meta},
-		"no algorithm":           {Entity: anchorID, Keys: []Key{{good[0].Signer, "none"}}, Metadata: meta},
-		"a superior of no name":  {Entity: anchorID, Keys: good, Metadata: meta, AuthorityHints: []string{"anchor"}},
-		"an anchor of no name":   {Entity: anchorID, Keys: good, Metadata: meta, TrustAnchorHints: []string{""}},
-		"a short life":           {Entity: anchorID, Keys: good, Metadata: meta, Lifetime: time.Second},
-		"no subordinates":        {Entity: anchorID, Keys: good, Metadata: meta, Authority: &Authority{}},
-		"one key twice":          {Entity: anchorID, Keys: slices.Concat(good, good), Metadata: meta},
-		"null among metadata":    {Entity: anchorID, Keys: good, Metadata: func() (map[string]map[string]any, error) { return map[string]map[string]any{"a": {"b": nil}}, nil }},
+		"zero":                  {},
+		"no keys":               {Entity: anchorID, Metadata: meta},
+		"no metadata":           {Entity: anchorID, Keys: good},
+		"plain http":            {Entity: "http://anchor.example.com", Keys: good, Metadata: meta},
+		"a key without signer":  {Entity: anchorID, Keys: []Key{{}}, Metadata: meta},
+		"another algorithm":     {Entity: anchorID, Keys: []Key{{good[0].Signer, "RS256"}}, Metadata: meta},
+		"no algorithm":          {Entity: anchorID, Keys: []Key{{good[0].Signer, "none"}}, Metadata: meta},
+		"a superior of no name": {Entity: anchorID, Keys: good, Metadata: meta, AuthorityHints: []string{"anchor"}},
+		"an anchor of no name":  {Entity: anchorID, Keys: good, Metadata: meta, TrustAnchorHints: []string{""}},
+		"a short life":          {Entity: anchorID, Keys: good, Metadata: meta, Lifetime: time.Second},
+		"no subordinates":       {Entity: anchorID, Keys: good, Metadata: meta, Authority: &Authority{}},
+		"one key twice":         {Entity: anchorID, Keys: slices.Concat(good, good), Metadata: meta},
+		"null among metadata":   {Entity: anchorID, Keys: good, Metadata: func() (map[string]map[string]any, error) { return map[string]map[string]any{"a": {"b": nil}}, nil }},
+		"another issuer": {Entity: anchorID, Keys: good, Metadata: func() (map[string]map[string]any, error) {
+			return map[string]map[string]any{"openid_provider": {"issuer": rpID}}, nil
+		}},
 		"metadata that misses":   {Entity: anchorID, Keys: good, Metadata: func() (map[string]map[string]any, error) { return nil, errors.New("outage") }},
 		"a mark without content": {Entity: anchorID, Keys: good, Metadata: meta, TrustMarks: map[string]string{markType: ""}},
 	} {
