@@ -3,7 +3,6 @@ package federation
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +21,9 @@ import (
 // fetcher asks others. Addresses come out of statements of strangers, so it goes to public addresses over verified TLS only, or to
 // networks that the configuration names, and never where an answer redirects it.
 type fetcher struct {
-	client *http.Client
-	limits Limits
+	client   *http.Client
+	networks []netip.Prefix
+	limits   Limits
 }
 
 // special are networks that netip does not call private and that lead to no host of another on the Internet.
@@ -43,26 +43,33 @@ func public(a netip.Addr) bool {
 	return a.IsGlobalUnicast() && !a.IsPrivate() && a.Zone() == "" && !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-func newFetcher(roots *x509.CertPool, networks []netip.Prefix, limits Limits) *fetcher {
-	dialer := &net.Dialer{
-		Timeout: limits.Time,
+// admitted says whether an address may be contacted: a public one, or one in a network of the configuration.
+func (f *fetcher) admitted(a netip.Addr) bool {
+	a = a.Unmap()
+	return public(a) || slices.ContainsFunc(f.networks, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+func newFetcher(c Config, limits Limits) *fetcher {
+	f := &fetcher{networks: c.Networks, limits: limits}
+	dialer := &net.Dialer{Timeout: limits.Time}
+	var proxy func(*http.Request) (*url.URL, error)
+	if c.Proxy != nil {
+		proxy = http.ProxyURL(c.Proxy) // all goes to it, and only it is connected to
+	} else {
 		// The address is judged as it is connected to: a name that resolves anew cannot change it (DNS rebinding).
-		Control: func(_, addr string, _ syscall.RawConn) error {
+		dialer.Control = func(_, addr string, _ syscall.RawConn) error {
 			a, err := netip.ParseAddrPort(addr)
-			if err != nil {
-				return err
+			if err == nil && !f.admitted(a.Addr()) {
+				err = errors.New("not a public address")
 			}
-			ip := a.Addr().Unmap()
-			if !public(ip) && !slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(ip) }) {
-				return errors.New("not a public address")
-			}
-			return nil
-		},
+			return err
+		}
 	}
-	return &fetcher{limits: limits, client: &http.Client{
+	f.client = &http.Client{
 		Transport: &http.Transport{
+			Proxy:                  proxy,
 			DialContext:            dialer.DialContext,
-			TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			TLSClientConfig:        &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
 			ForceAttemptHTTP2:      true,
 			MaxResponseHeaderBytes: 32 << 10,
 			MaxIdleConns:           32,
@@ -72,7 +79,8 @@ func newFetcher(roots *x509.CertPool, networks []netip.Prefix, limits Limits) *f
 			DisableCompression:     true, // a small answer cannot become a large one
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
+	return f
 }
 
 // A budget is what one resolution may still do.
@@ -108,6 +116,9 @@ func (f *fetcher) post(ctx context.Context, b *budget, address string, form url.
 func (f *fetcher) ask(r *http.Request, b *budget, mediaType string) (string, error) {
 	if !endpoint(r.URL.String()) {
 		return "", &Error{Reason: BadIdentifier, Cause: errors.New("not https")}
+	}
+	if a, err := netip.ParseAddr(r.URL.Hostname()); err == nil && !f.admitted(a) {
+		return "", &Error{Reason: Unreachable, Cause: errors.New("not a public address")}
 	}
 	if b.statements.Add(-1) < 0 {
 		return "", refuse(Limit, "", "more than %d statements", f.limits.Statements)

@@ -335,6 +335,7 @@ func TestKeyRollover(t *testing.T) {
 func TestFits(t *testing.T) {
 	short := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}
 	long := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 65537}
+	huge := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 100_000), E: 65537}
 	p256 := newKey(t).Public()
 	ed, _, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -346,7 +347,7 @@ func TestFits(t *testing.T) {
 		alg  string
 		want bool
 	}{
-		{short, "", "RS256", false}, {long, "", "RS256", true}, {long, "", "PS512", true}, {long, "PS256", "RS256", false}, {long, "", "ES256", false}, {long, "", "EdDSA", false},
+		{short, "", "RS256", false}, {huge, "", "RS256", false}, {huge, "", "PS256", false}, {long, "", "RS256", true}, {long, "", "PS512", true}, {long, "PS256", "RS256", false}, {long, "", "ES256", false}, {long, "", "EdDSA", false},
 		{p256, "", "ES256", true}, {p256, "", "ES384", false}, {p256, "ES512", "ES256", false}, {p256, "", "EdDSA", false}, {ed, "", "EdDSA", true}, {ed, "", "ES256", false},
 		{[]byte("secret"), "", "HS256", false},
 	} {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"time"
 
@@ -66,6 +67,9 @@ type Config struct {
 	Roots *x509.CertPool
 	// Networks are networks with addresses that are not public and where entities may be all the same.
 	Networks []netip.Prefix
+	// Proxy is an HTTP proxy through which entities are reached; nil is none. It judges where names lead, since it resolves them: it
+	// must not lead into networks that are not for strangers. Addresses in identifiers are judged here all the same.
+	Proxy *url.URL
 	// TrustMarks are the types of trust marks that an entity must have to be resolved, by entity type; those of "" for every type.
 	TrustMarks map[string][]string
 	// TrustMarkStatus asks the issuer of each required trust mark whether it is still active, each time an entity is resolved anew. A
@@ -116,7 +120,7 @@ func NewResolver(c Config) (*Resolver, error) {
 	if r.now == nil {
 		r.now = time.Now
 	}
-	r.fetcher = newFetcher(c.Roots, c.Networks, r.limits)
+	r.fetcher = newFetcher(c, r.limits)
 	r.slots = make(chan struct{}, max(r.limits.Concurrent, 1))
 	r.kept = kept{limit: r.limits.Kept, entries: map[question]*entry{}}
 	return r, nil
@@ -191,9 +195,19 @@ func (r *Resolver) sent(ctx context.Context, entity, typ string, tokens []string
 	return r.resolved(ctx, r.fetcher.budget(), c, typ, next)
 }
 
-// Kept returns what is kept of an entity, and nothing else: for answers to whoever asks.
+// Kept returns what is kept of an entity, and nothing else: for answers to whoever asks. "" is as whatever it was resolved.
 func (r *Resolver) Kept(entity, typ string) (*Resolved, bool) {
-	return r.kept.peek(question{entity, typ, false}, r.now())
+	now := r.now()
+	asked := []question{{entity, typ, false}, {entity, typ, true}}
+	if typ == "" {
+		asked = append(asked, question{entity, relyingParty, true}, question{entity, relyingParty, false}, question{entity, "openid_provider", false})
+	}
+	for _, q := range asked {
+		if v, there := r.kept.peek(q, now); there {
+			return v, true
+		}
+	}
+	return nil, false
 }
 
 // enter takes one of the places for resolutions. Its context ends when a resolution has taken too long.

@@ -8,8 +8,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -267,6 +271,59 @@ func TestAddresses(t *testing.T) {
 		t.Fatalf("a network that the configuration admits was not contacted: %v", err)
 	}
 	r.fetcher.client.CloseIdleConnections()
+}
+
+// TestProxy: through a proxy everything goes to it, and addresses in identifiers are judged still.
+func TestProxy(t *testing.T) {
+	w, _, _, _, _ := line(t)
+	var mu sync.Mutex
+	var asked []string
+	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		asked = append(asked, r.Method+" "+r.Host)
+		mu.Unlock()
+		up, err := net.Dial("tcp", w.srv.Listener.Addr().String())
+		if err != nil {
+			rw.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer up.Close()
+		rw.WriteHeader(http.StatusOK)
+		down, buffered, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			return
+		}
+		defer down.Close()
+		go func() { _, _ = io.Copy(up, buffered); _ = up.(*net.TCPConn).CloseWrite() }()
+		_, _ = io.Copy(down, up)
+	}))
+	t.Cleanup(proxy.Close)
+	address, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewResolver(Config{Anchors: map[string]jose.JSONWebKeySet{anchorID: w.nodes[anchorID].jwks()}, Roots: w.roots, Proxy: address,
+		Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.fetcher.client.CloseIdleConnections)
+	if _, err := r.Resolve(t.Context(), rpID, relyingParty); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	if len(asked) == 0 || !slices.Contains(asked, "CONNECT rp.chu.example.com:443") {
+		t.Errorf("not through the proxy: %v", asked)
+	}
+	n := len(asked)
+	mu.Unlock()
+	_, err = r.Resolve(t.Context(), "https://169.254.169.254", relyingParty)
+	wantReason(t, err, Unreachable)
+	mu.Lock()
+	if len(asked) != n {
+		t.Errorf("the proxy was asked for an address that is not public: %v", asked[n:])
+	}
+	mu.Unlock()
 }
 
 func TestIdentifiers(t *testing.T) {

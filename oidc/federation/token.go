@@ -78,7 +78,8 @@ func fits(key jose.JSONWebKey, alg string) bool {
 	}
 	switch k := key.Key.(type) {
 	case *rsa.PublicKey:
-		return k.N.BitLen() >= 2048 && (alg[:2] == "RS" || alg[:2] == "PS")
+		// At most 8192: a stranger's key of a hundred thousand bits would take seconds to verify with.
+		return k.N.BitLen() >= 2048 && k.N.BitLen() <= 8192 && (alg[:2] == "RS" || alg[:2] == "PS")
 	case *ecdsa.PublicKey:
 		return alg == map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Params().BitSize]
 	case ed25519.PublicKey:
