@@ -1,11 +1,9 @@
 package bridge_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
-	"log/slog"
 	"net/url"
 	"sync"
 	"testing"
@@ -14,7 +12,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"sceau/attrs"
-	"sceau/certs"
 	"sceau/certs/certstest"
 	"sceau/internal/testpki"
 	"sceau/oidc/authn"
@@ -303,10 +300,4 @@ func another(t testing.TB, leaf *testpki.Leaf) *testpki.Leaf {
 	return &testpki.Leaf{DER: pki.Issue(pki.EHealthCA, aliceTemplate(), leaf.Key).DER, Key: leaf.Key, Issuer: pki.EHealthCA}
 }
 
-var quiet = slog.New(slog.DiscardHandler)
-
-var (
-	errOutage = errors.New("out of order")
-	_         = bytes.MinRead
-	_         certs.Role
-)
+var errOutage = errors.New("out of order")
