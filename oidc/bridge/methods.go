@@ -35,7 +35,7 @@ func DefaultMethods() *Methods {
 			{[]string{"sc"}, saml.MethodHardwareToken},
 			{[]string{"hwk"}, saml.MethodHardwareToken},
 			{[]string{"swk", "mfa"}, methodMobile},
-			{[]string{"otp", "mfa"}, methodTimeSync},
+			{[]string{"otp"}, methodTimeSync},
 			{[]string{"swk"}, saml.MethodX509PKI},
 			{[]string{"wia"}, saml.MethodKerberos},
 			{[]string{"pwd"}, saml.MethodPassword},

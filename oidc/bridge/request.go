@@ -129,8 +129,10 @@ func ParseRequest(form url.Values) (*Request, error) {
 	if r.Audience, r.Resource, err = targetsOf(form); err != nil {
 		return nil, err
 	}
-	r.Scope, err = scopeOf(form.Get("scope"))
-	return r, err
+	if r.Scope, err = scopeOf(form.Get("scope")); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func typeOf(form url.Values, name string) (TokenType, error) {

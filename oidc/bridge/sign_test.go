@@ -108,3 +108,5 @@ func exchangeRules(t testing.TB) *policy.Rules {
 	}
 	return p
 }
+
+func standard(der []byte) string { return base64.StdEncoding.EncodeToString(der) }
