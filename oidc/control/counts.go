@@ -93,9 +93,27 @@ func (c *Counts) know(what, name string) {
 	c.known[what+" "+name] = true
 }
 
+// learn takes the names of a success: nobody succeeds with one that is none.
+func (c *Counts) learn(establishment, client, means string, methods []string) {
+	c.know("establishment", establishment)
+	c.know("client", client)
+	c.know("means", means)
+	for _, method := range methods {
+		c.know("method", method)
+	}
+}
+
 // Load counts what a journal holds: call it with audit.List(dir, audit.Query{Service: audit.ServiceOIDC, Since: …}) before the
-// journal is opened for appending, or some is counted twice. Records that cannot be read are passed over, and their number is told.
+// journal is opened for appending, or some is counted twice. It is read twice: first for the names of who succeeded. Records
+// that cannot be read are passed over, and their number is told.
 func (c *Counts) Load(entries iter.Seq2[*audit.Entry, error]) (unread int, err error) {
+	for e, err := range entries {
+		if err == nil && e.Service == audit.ServiceOIDC && e.Outcome == audit.Success.String() {
+			c.mu.Lock()
+			c.learn(e.Establishment, e.Client, e.Means, e.Methods)
+			c.mu.Unlock()
+		}
+	}
 	for e, err := range entries {
 		var malformed *audit.Error
 		switch {
@@ -120,13 +138,8 @@ func (c *Counts) Observe(e *audit.Event, err error) {
 func (c *Counts) count(at time.Time, establishment, client, operation, means, outcome string, methods []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if outcome == audit.Success.String() { // nobody succeeds with a name that is none
-		c.know("establishment", establishment)
-		c.know("client", client)
-		c.know("means", means)
-		for _, method := range methods {
-			c.know("method", method)
-		}
+	if outcome == audit.Success.String() {
+		c.learn(establishment, client, means, methods)
 	}
 	if !slices.Contains(audit.OIDCOperations(), operation) {
 		operation = other

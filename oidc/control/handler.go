@@ -291,7 +291,7 @@ const (
 
 func (s *settings) policy(query url.Values) answer {
 	indicators := s.Indicators()
-	return render(query.Get("format"), indicators.filled(),
+	return render(query.Get("format"), indicators.Filled(),
 		func(to *bytes.Buffer) error { return WriteText(to, indicators) },
 		func(to *bytes.Buffer) error { return WriteCSV(to, indicators) })
 }

@@ -182,8 +182,8 @@ func Digest(texts ...[]byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// filled gives the indicators without nil lists, which JSON would write as null.
-func (i Indicators) filled() Indicators {
+// Filled gives the indicators without nil lists, which JSON would write as null.
+func (i Indicators) Filled() Indicators {
 	list := func(to *[]string) {
 		if *to == nil {
 			*to = []string{}
