@@ -122,6 +122,7 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 	s.rules = s.loadRules(p) // asks the sources
 	s.decisionTLS, s.decisionClients = s.checkDecisions(p)
 	s.checkAudit(p)
+	s.checkRetention(p)
 	s.checkNames(p)
 	if len(p.list) > 0 {
 		s.close()
@@ -325,10 +326,14 @@ func (s *system) assemble(p *problems) {
 		p.add(0, "metrics: %v", err)
 		return
 	}
-	s.journal, err = audit.Open(audit.Config{
+	trail := audit.Config{
 		Dir: s.config.path(s.config.Audit.Dir), Durability: s.durability,
 		Observers: []audit.Observer{counted}, Logger: s.log,
-	})
+	}
+	if s.config.retention() > 0 {
+		trail.MaxFileAge = trailFileAge
+	}
+	s.journal, err = audit.Open(trail)
 	if err != nil {
 		p.add(s.config.Audit.Dir.Line, "audit: %v", err)
 		return

@@ -113,6 +113,7 @@ type fileConfig struct {
 	Audit       struct {
 		Dir        value[string] `yaml:"dir"`
 		Durability value[string] `yaml:"durability"`
+		Retention  value[period] `yaml:"retention"`
 	} `yaml:"audit"`
 	Limits struct {
 		ReadTimeout    value[duration] `yaml:"read-timeout"`

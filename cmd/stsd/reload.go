@@ -126,7 +126,8 @@ func needRestart(old, new *fileConfig) (keys []string) {
 		{"decisions", old.Decisions.Listener.Address.V == new.Decisions.Listener.Address.V &&
 			(old.Decisions.Listener.Certificate.V == "") == (new.Decisions.Listener.Certificate.V == "")},
 		{"public-url", old.PublicURL.V == new.PublicURL.V},
-		{"audit", old.Audit.Dir.V == new.Audit.Dir.V && old.Audit.Durability.V == new.Audit.Durability.V},
+		{"audit", old.Audit.Dir.V == new.Audit.Dir.V && old.Audit.Durability.V == new.Audit.Durability.V &&
+			(old.retention() == 0) == (new.retention() == 0)},
 		{"messages.max-bytes", old.Messages.MaxBytes.V == new.Messages.MaxBytes.V},
 		{"messages.replay-capacity", old.Messages.ReplayCapacity.V == new.Messages.ReplayCapacity.V},
 		{"test-clock", old.TestClock.V.Equal(new.TestClock.V)},

@@ -265,6 +265,7 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	var watchers sync.WaitGroup
 	watchers.Go(func() { s.watchKeys(watching) })
 	watchers.Go(func() { s.watchPolicies(watching) })
+	watchers.Go(func() { s.keepTrail(watching) })
 	defer watchers.Wait()
 	defer stopWatching()
 	s.log.Info("listening", "addresses", addresses)

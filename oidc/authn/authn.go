@@ -46,6 +46,9 @@ type Attempt struct {
 	Token string
 	// Now is the instant of the request.
 	Now time.Time
+	// NotBefore is when an authentication has to have been made to be of use. A means that inherits one that was made elsewhere asks
+	// for another there, or refuses an older one.
+	NotBefore time.Time
 	// Pages writes pages in the language of the attempt. Who writes an answer with it returns neither proof nor error.
 	Pages Pages
 }

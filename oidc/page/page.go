@@ -203,10 +203,12 @@ type Expired struct {
 	Restart string
 }
 
-// Continue leads on to an address at once, by a refresh of the page and a link, where a redirect would be of the same chain
-// as the posted form: browsers apply the form-action of our pages to every redirect that follows a form (see View.Redirects).
+// Continue leads on to an address at once, by a refresh of the page and a link, where a redirect would be of the same chain as the
+// posted form: Chromium applies the form-action of our pages to every redirect that follows a form, those of the application too.
+// After a form it is the way back to an application; Unchained takes it.
 type Continue struct {
-	// URL is absolute: http, https, or the private-use scheme of a native application (RFC 8252 section 7.1).
+	// URL is http, https, or the private-use scheme of a native application (RFC 8252 section 7.1), which holds a dot. A browser
+	// may want the link of the page to be followed, before it starts that application.
 	URL string
 }
 

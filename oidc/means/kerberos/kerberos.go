@@ -9,8 +9,9 @@
 //
 // Who the key distribution centre says that it is, in the encrypted part of the ticket: never what the authenticator says, which
 // the person's own machine wrote. The time of the proof is the authtime of the ticket, when the person entered a password or a
-// PIN for the session that is inherited (EXI FI 19 and 25), and not now. The reference is wia; what else an establishment knows of
-// its sessions, that all of them began with a card, it says in Config.References.
+// PIN for the session that is inherited (EXI FI 19 and 25), and not now; one from before authn.Attempt.NotBefore is refused. The
+// reference is wia; what else an establishment knows of its sessions, that all of them began with a card, it says in
+// Config.References.
 //
 // Service tickets of machines (NAME$), of services and of anonymous are nobody's. A ticket of another realm than those of the
 // configuration is refused, also where the realms trust each other.
@@ -134,7 +135,12 @@ func (m *Means) Serve(w http.ResponseWriter, r *http.Request, a *authn.Attempt) 
 		a.Pages.Write(w, r, http.StatusUnauthorized, p)
 		return nil, nil
 	}
-	return m.judge(token, r.RemoteAddr, a.Now)
+	proof, err := m.judge(token, r.RemoteAddr, a.Now)
+	if err == nil && proof.Time.Before(a.NotBefore) {
+		// Another ticket of the same session would be as old.
+		return nil, &authn.Refusal{Reason: authn.Unsuitable, Cause: errors.New("kerberos: the session began too long ago")}
+	}
+	return proof, err
 }
 
 // maxToken bounds a token: tickets of Windows with many groups are large.

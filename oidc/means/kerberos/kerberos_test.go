@@ -88,7 +88,7 @@ func forged(t *testing.T, c *client.Client, change func(*types.Authenticator)) [
 	return octets
 }
 
-func serve(t *testing.T, m *Means, a *authn.Attempt, method string, header ...string) (*authn.Proof, error, *httptest.ResponseRecorder, any) {
+func serve(t *testing.T, m *Means, a *authn.Attempt, method string, header ...string) (*authn.Proof, *httptest.ResponseRecorder, any, error) {
 	t.Helper()
 	p := &pages{}
 	a.URL, a.ReturnURL, a.Pages = "/a/1/kerberos", "/a/1", p
@@ -101,12 +101,12 @@ func serve(t *testing.T, m *Means, a *authn.Attempt, method string, header ...st
 	}
 	w := httptest.NewRecorder()
 	proof, err := m.Serve(w, r, a)
-	return proof, err, w, p.shown
+	return proof, w, p.shown, err
 }
 
 func present(t *testing.T, m *Means, token []byte) (*authn.Proof, error) {
 	t.Helper()
-	proof, err, _, _ := serve(t, m, &authn.Attempt{}, "GET", "Negotiate "+base64.StdEncoding.EncodeToString(token))
+	proof, _, _, err := serve(t, m, &authn.Attempt{}, "GET", "Negotiate "+base64.StdEncoding.EncodeToString(token))
 	return proof, err
 }
 
@@ -173,11 +173,16 @@ func TestKerberos(t *testing.T) {
 	}
 
 	// A session of long ago says so, whatever asks now: the policy of the client judges it (EXI FI 25).
-	proof, err, _, _ = serve(t, m, &authn.Attempt{Now: time.Now().Add(3 * time.Hour)}, "GET", "Negotiate "+base64.StdEncoding.EncodeToString(token(t, alice, service)))
+	proof, _, _, err = serve(t, m, &authn.Attempt{Now: time.Now().Add(3 * time.Hour)}, "GET", "Negotiate "+base64.StdEncoding.EncodeToString(token(t, alice, service)))
 	if err != nil || proof.Time.After(after) {
 		t.Errorf("%+v, %v", proof, err)
 	}
-	if _, err, _, _ := serve(t, m, &authn.Attempt{Now: time.Now().Add(-time.Hour)}, "GET", "Negotiate "+base64.StdEncoding.EncodeToString(token(t, alice, service))); !refusedFor(err, "future") {
+	_, _, _, err = serve(t, m, &authn.Attempt{NotBefore: time.Now().Add(time.Minute)}, "GET", "Negotiate "+base64.StdEncoding.EncodeToString(token(t, alice, service)))
+	var refusal *authn.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != authn.Unsuitable {
+		t.Errorf("an older session than the client takes: %v", err)
+	}
+	if _, _, _, err := serve(t, m, &authn.Attempt{Now: time.Now().Add(-time.Hour)}, "GET", "Negotiate "+base64.StdEncoding.EncodeToString(token(t, alice, service))); !refusedFor(err, "future") {
 		t.Errorf("a session of the future: %v", err)
 	}
 }
@@ -269,21 +274,21 @@ func TestChallenge(t *testing.T) {
 	for name, headers := range map[string][]string{
 		"nothing": nil, "another scheme": {"Basic YTpi"}, "two": {"Negotiate YQ==", "Negotiate YQ=="},
 	} {
-		proof, err, w, shown := serve(t, m, &authn.Attempt{}, "GET", headers...)
+		proof, w, shown, err := serve(t, m, &authn.Attempt{}, "GET", headers...)
 		if want := (page.Kerberos{Retry: "/a/1/kerberos", Return: "/a/1"}); proof != nil || err != nil || w.Code != http.StatusUnauthorized ||
 			w.Header().Get("WWW-Authenticate") != "Negotiate" || shown != want {
 			t.Errorf("%s: %+v, %v, %d, %+v", name, proof, err, w.Code, shown)
 		}
 	}
 	// Who was refused is told so, and not asked again at once: a browser would answer the same for ever.
-	proof, err, w, shown := serve(t, m, &authn.Attempt{Refused: &authn.Refusal{Reason: authn.NotProven}}, "GET", "Negotiate YQ==")
+	proof, w, shown, err := serve(t, m, &authn.Attempt{Refused: &authn.Refusal{Reason: authn.NotProven}}, "GET", "Negotiate YQ==")
 	if p, ok := shown.(page.Kerberos); !ok || p.Refused != authn.NotProven || proof != nil || err != nil || w.Code != http.StatusOK || w.Header().Get("WWW-Authenticate") != "" {
 		t.Errorf("%+v, %v, %d, %+v", proof, err, w.Code, shown)
 	}
-	if _, err, _, _ := serve(t, m, &authn.Attempt{}, "GET", "negotiate  !"); !refusedFor(err, "not base64") {
+	if _, _, _, err := serve(t, m, &authn.Attempt{}, "GET", "negotiate  !"); !refusedFor(err, "not base64") {
 		t.Errorf("%v", err)
 	}
-	if proof, err, w, _ := serve(t, m, &authn.Attempt{}, "POST"); proof != nil || err != nil || w.Code != http.StatusMethodNotAllowed {
+	if proof, w, _, err := serve(t, m, &authn.Attempt{}, "POST"); proof != nil || err != nil || w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("%+v, %v", proof, err)
 	}
 }
