@@ -17,10 +17,10 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/cryptosigner"
 	"golang.org/x/oauth2"
 
 	"sceau/certs"
+	"sceau/internal/opaque"
 )
 
 // Methods by which the client says to the provider who it is. A certificate may go with each, as what the provider demands of the
@@ -285,7 +285,7 @@ func (c *Config) assertionSigner() (jose.Signer, error) {
 	if c.SigningKeyID != "" {
 		options.WithHeader("kid", c.SigningKeyID)
 	}
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: cryptosigner.Opaque(c.SigningKey)}, options)
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: opaque.Signer(c.SigningKey)}, options)
 	if err != nil {
 		return nil, refuse(Misconfigured, "signing key: %w", err)
 	}
