@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"sceau/audit"
@@ -39,9 +40,17 @@ type Event struct {
 type TokenRef struct {
 	Type    TokenType
 	Issuer  string
-	ID      string // jti or AssertionID
-	Digest  [32]byte
+	ID      string // jti or AssertionID; of a token that does not hold it is not told
 	Expires time.Time
+	// Digest is the SHA-256 of the text of a token that has no ID here; zero otherwise.
+	Digest [32]byte
+}
+
+// digest names a token that has no ID by its text.
+func (t *TokenRef) digest(text string) {
+	if t.ID == "" && text != "" {
+		t.Digest = sha256.Sum256([]byte(text))
+	}
 }
 
 // A Recorder keeps events. It is safe for concurrent use and returns when the event is durable. What it is given it does not keep.
