@@ -20,6 +20,8 @@ type Choose struct {
 	Refused authn.Reason
 	// Cancel is where a form with no field but the token is posted by who gives up; empty where that cannot be.
 	Cancel string
+	// Return is as elsewhere, of a means that has no page of its own and offers itself again; empty where all means are offered.
+	Return string
 }
 
 // An Offer is one means that a person may choose.

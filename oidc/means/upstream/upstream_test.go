@@ -15,6 +15,7 @@ import (
 	"sceau/internal/testpki"
 	"sceau/oidc/authn"
 	"sceau/oidc/means/upstream"
+	"sceau/oidc/page"
 	"sceau/oidc/rp"
 	"sceau/oidc/rp/rptest"
 )
@@ -256,9 +257,51 @@ func TestO8Answers(t *testing.T) {
 	refused("twice", mine, callback(answer), authn.Expired)
 }
 
+type pages struct{ shown any }
+
+func (p *pages) Write(w http.ResponseWriter, _ *http.Request, status int, page any) {
+	p.shown = page
+	w.WriteHeader(status)
+}
+
+// TestRefusedBefore: who was refused is told, and goes to the provider again by his own will; else the browser would go round.
+func TestRefusedBefore(t *testing.T) {
+	r := newRig(t, func(c *upstream.Config, _ *rp.Config, _ *rptest.OP) { c.Label = "Pro Santé Connect" })
+	shown := new(pages)
+	a := attempt("a")
+	a.ReturnURL, a.Refused, a.Pages = issuer+"/choice", &authn.Refusal{Reason: authn.Unsuitable}, shown
+	w, _, _ := r.serve(t, a, httptest.NewRequest(http.MethodGet, a.URL, nil))
+	p, ok := shown.shown.(page.Choose)
+	if w.Code != http.StatusOK || !ok || p.Refused != authn.Unsuitable || len(p.Means) != 1 || p.Means[0].URL != a.URL || p.Means[0].Label != "Pro Santé Connect" || p.Return != a.ReturnURL || r.op.Asked("openid-configuration") != 0 {
+		t.Errorf("%d %+v", w.Code, shown.shown)
+	}
+}
+
+// TestO7NotBefore: the client wants a younger authentication than the session of the provider.
+func TestO7NotBefore(t *testing.T) {
+	for name, tt := range map[string]struct {
+		notBefore time.Duration // before now
+		maxAge    string
+		good      bool
+	}{"younger": {2 * time.Minute, "120", true}, "older": {45 * time.Second, "45", false}, "now": {0, "1", false}, "to come": {-time.Minute, "1", false}} {
+		r := newRig(t, nil)
+		a := attempt("a")
+		a.NotBefore = rptest.Now().Add(-tt.notBefore)
+		q := r.op.Authorize(t, r.begin(t, a)) // the provider says: a minute ago
+		if got := r.op.Seen.Authorization.Get("max_age"); got != tt.maxAge {
+			t.Errorf("%s: max_age=%s", name, got)
+		}
+		_, p, err := r.serve(t, a, callback(q))
+		refusal, refused := errors.AsType[*authn.Refusal](err)
+		if (p != nil) != tt.good || refused == tt.good || refused && refusal.Reason != authn.Unsuitable {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+}
+
 func TestAttemptOf(t *testing.T) {
 	for state, want := range map[string]string{"a.b": "a", "a.b.c": "a.b", "": "", ".b": "", "a.": "", "a": "", strings.Repeat("a", 600) + ".b": ""} {
-		if got, ok := upstream.AttemptOf(state); got != want || ok != (want != "") {
+		if got, ok := new(upstream.Means).AttemptOf(state); got != want || ok != (want != "") {
 			t.Errorf("%.20s: %q", state, got)
 		}
 	}
