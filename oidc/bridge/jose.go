@@ -15,8 +15,9 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/cryptosigner"
 	"github.com/go-jose/go-jose/v4/json"
+
+	"sceau/internal/opaque"
 )
 
 // A Key verifies our tokens: one key has one algorithm, and a token does not choose it (attacks.md O4).
@@ -249,7 +250,7 @@ func (j *JWTs) Mint(_ context.Context, t *Token) (string, error) {
 		return "", errors.New("not the algorithm of the key")
 	}
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(types[t.Type]))
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: key.Algorithm, Key: jose.JSONWebKey{Key: cryptosigner.Opaque(key.Key), KeyID: key.ID}}, options)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: key.Algorithm, Key: jose.JSONWebKey{Key: opaque.Signer(key.Key), KeyID: key.ID}}, options)
 	if err != nil {
 		return "", err
 	}

@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,10 +17,10 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/cryptosigner"
 	"golang.org/x/oauth2"
 
 	"sceau/certs"
+	"sceau/internal/opaque"
 )
 
 // Methods by which the client says to the provider who it is. A certificate may go with each, as what the provider demands of the
@@ -286,22 +285,11 @@ func (c *Config) assertionSigner() (jose.Signer, error) {
 	if c.SigningKeyID != "" {
 		options.WithHeader("kid", c.SigningKeyID)
 	}
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: cryptosigner.Opaque(saltOfHash{c.SigningKey})}, options)
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: opaque.Signer(c.SigningKey)}, options)
 	if err != nil {
 		return nil, refuse(Misconfigured, "signing key: %w", err)
 	}
 	return s, nil
-}
-
-// saltOfHash makes PSS signatures with a salt as long as the hash, which RFC 7518 3.5 wants and providers on Web Cryptography insist
-// on; cryptosigner asks for the longest that fits.
-type saltOfHash struct{ crypto.Signer }
-
-func (s saltOfHash) Sign(random io.Reader, digest []byte, options crypto.SignerOpts) ([]byte, error) {
-	if pss, ok := options.(*rsa.PSSOptions); ok {
-		options = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: pss.Hash}
-	}
-	return s.Signer.Sign(random, digest, options)
 }
 
 // Issuer is the provider's issuer identifier.
