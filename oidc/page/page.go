@@ -123,6 +123,14 @@ type Kerberos struct {
 	Return  string
 }
 
+// Assertion takes an assertion of a token service, which a program of the person's shows: field "assertion", base64.
+type Assertion struct {
+	// Action is where it is posted, on the listener that asks for certificates; empty says that there is none.
+	Action  string
+	Refused authn.Reason
+	Return  string
+}
+
 // Insufficient says that what was proven is not strong enough for the application, and which means would be.
 type Insufficient struct {
 	// Means are those that would do; none says that the person has to ask the establishment for one.
