@@ -45,6 +45,9 @@ type Config struct {
 	Durability Durability
 	// MaxFileBytes is the size, in bytes, at which the next file is begun. Zero: DefaultMaxFileBytes; at least 4096.
 	MaxFileBytes int64
+	// MaxFileAge is the age at which the next file is begun by the first record after it, whatever the size, so that Prune
+	// finds whole files that are old. Zero: files end by their size alone.
+	MaxFileAge time.Duration
 	// MaxPendingBytes bounds the records that wait for a slow disk; beyond it Record
 	// refuses with Overloaded. Zero: DefaultMaxPendingBytes.
 	MaxPendingBytes int
@@ -72,6 +75,9 @@ func (c *Config) complete() error {
 	}
 	if c.MaxFileBytes < minFileBytes {
 		return &Error{Reason: InvalidConfig, Err: errText("MaxFileBytes is below 4096")}
+	}
+	if c.MaxFileAge < 0 {
+		return &Error{Reason: InvalidConfig, Err: errText("MaxFileAge is negative")}
 	}
 	if c.MaxPendingBytes == 0 {
 		c.MaxPendingBytes = DefaultMaxPendingBytes

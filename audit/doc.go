@@ -50,9 +50,9 @@
 //	    assert hashlib.sha256(prev + body).hexdigest() == hash
 //	    prev = bytes.fromhex(hash)
 //
-// Besides events there are three kinds of records: "file" (the first of a file), "open" (a
-// process began to append: it states the durability in force and what was recovered)
-// and "close" (it ended in order).
+// Besides events there are four kinds of records: "file" (the first of a file), "open" (a
+// process began to append: it states the durability in force and what was recovered), "removed" (files
+// that were older than the retention, with the anchor of their last record) and "close" (it ended in order).
 //
 // # What the chain shows, and what it cannot
 //
@@ -62,7 +62,8 @@
 // second, he can rewrite everything from some record on. Both show against an [Anchor]: the place and hash of
 // a record, noted where he cannot write ([Journal.Head], or Report.Head of Verify; print it daily, send it
 // to another machine, have it time-stamped). Files missing from the beginning are not an error, since the operator
-// may archive them; Report.First says where the kept part begins.
+// may archive them; Report.Before says where the kept part begins, and Report.RemovedByRetention whether the journal itself recorded
+// the removal of all before it.
 //
 // # Personal data
 //
@@ -76,10 +77,17 @@
 // escaped and cut to a fixed length, so that they can neither forge a record nor steer a terminal (Z10), and in
 // causes and names of attributes runs of eight digits and more are masked.
 //
+// A federated identification must be followed back to where it came from (EXI FI 35), and that needs an address and a
+// person. Both are kept encrypted under the journal's key ([Sealed]): AES-256-GCM, a key of its own for each day, and the
+// id of the event authenticated with it. Whoever has the journal alone learns nothing from them; whoever answers an
+// investigation opens those records that it asks for ([Key.Unseal]). Codes and tokens without an id are kept as SHA-256: they
+// are random, and who holds one finds its record.
+//
 // # Operation
 //
-// Retention is the operator's: this package never deletes. Archive and remove whole files, the
-// oldest first, and keep the head of what was removed as an anchor. Do not rename,
+// Retention is the operator's: nothing is removed unless [Journal.Prune] is asked to. It removes whole files, the oldest first,
+// whose every record is older, and records that it does. Who removes files by other means removes the oldest first
+// too, and keeps the head of what was removed as an anchor. Do not rename,
 // edit or rotate files while a process appends (no logrotate): it keeps writing to the file it opened.
 // Reading needs no lock: [List] and [Verify] work on a live journal.
 //

@@ -15,6 +15,9 @@ const (
 	maxCause      = 1024
 	maxAttributes = 128
 	maxProfiles   = 32
+	maxMethods    = 16
+	maxTokens     = 16
+	maxSealed     = 512 // of each text
 )
 
 // appendEvent appends the members of an event's record between seq and durable. It is
@@ -51,7 +54,7 @@ func appendEvent(dst []byte, e *Event, p *pseudonymizer) []byte {
 	dst = appendMember(dst, `,"action":`, e.Action, maxWord)
 	dst = appendResource(dst, &e.Resource, p)
 	dst = appendMember(dst, `,"policies":`, e.Policies, maxCause)
-	dst = appendProfiles(dst, e.Profiles)
+	dst = appendTexts(dst, `,"profiles":[`, e.Profiles, maxProfiles)
 	dst = appendAttributes(dst, e.Attributes)
 	dst = appendMember(dst, `,"assertionId":`, e.AssertionID, maxName)
 	if !e.NotBefore.IsZero() {
@@ -63,6 +66,9 @@ func appendEvent(dst []byte, e *Event, p *pseudonymizer) []byte {
 		dst = append(dst, `,"notOnOrAfter":"`...)
 		dst = appendTime(dst, e.NotOnOrAfter)
 		dst = append(dst, '"')
+	}
+	if e.Service == ServiceOIDC {
+		dst = appendOIDC(dst, e, p)
 	}
 	if e.Duration > 0 {
 		dst = append(dst, `,"durationMicros":`...)
@@ -112,16 +118,16 @@ func appendResource(dst []byte, r *Resource, p *pseudonymizer) []byte {
 	return append(dst, '}')
 }
 
-func appendProfiles(dst []byte, profiles []string) []byte {
-	if len(profiles) == 0 {
+func appendTexts(dst []byte, key string, texts []string, most int) []byte {
+	if len(texts) == 0 {
 		return dst
 	}
-	dst = append(dst, `,"profiles":[`...)
-	for i, profile := range profiles[:min(len(profiles), maxProfiles)] {
+	dst = append(dst, key...)
+	for i, text := range texts[:min(len(texts), most)] {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendText(dst, profile, maxWord)
+		dst = appendText(dst, text, maxWord)
 	}
 	return append(dst, ']')
 }

@@ -1,9 +1,9 @@
 package audit
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,7 +14,7 @@ import (
 )
 
 func encode(t testing.TB, e *Event) string {
-	p := pseudonymizer{mac: hmac.New(sha256.New, testKey(t).secret)}
+	p := testKey(t).pseudonymizer()
 	return string(appendEvent(nil, e, &p))
 }
 
@@ -174,13 +174,18 @@ func TestTimesThatCannotBeWritten(t *testing.T) {
 // The largest record there can be must stay readable: a line beyond maxLine is no record.
 func TestLargestRecordFitsALine(t *testing.T) {
 	worst := strings.Repeat("\x01", 1<<16)
-	e := &Event{ID: numbered(1), Time: start, Duration: 1 << 62, Service: worst, Operation: worst, Outcome: Fault, Code: worst, Stage: worst, Cause: worst,
+	e := &Event{ID: numbered(1), Time: start, Duration: 1 << 62, Service: ServiceOIDC, Operation: worst, Outcome: Fault, Code: worst, Stage: worst, Cause: worst,
 		Remote: RemoteLoopback, RequestID: []byte(worst), MessageDigest: [32]byte{1}, Mode: worst,
 		Identity: Party{worst, Identifier{worst, worst}, [32]byte{1}}, Holder: Party{worst, Identifier{worst, worst}, [32]byte{1}},
-		Subject: Identifier{worst, worst}, AssertionID: []byte(worst), NotBefore: start, NotOnOrAfter: start}
+		Subject: Identifier{worst, worst}, AssertionID: []byte(worst), NotBefore: start, NotOnOrAfter: start,
+		Client: worst, Action: worst, Resource: Resource{worst, worst, worst}, Policies: worst, Establishment: worst, Attempt: worst, Session: worst,
+		Authentication: numbered(2), Means: worst, ACR: worst, AuthTime: start, Credential: worst, Grant: worst, Scope: worst,
+		Sealed: Sealed{netip.MustParseAddr("::1"), worst, worst}}
 	for range 1000 {
 		e.Attributes = append(e.Attributes, Attribute{worst, worst, Omitted, Unavailable, worst, worst, Cached, start.Add(1)})
 		e.Profiles = append(e.Profiles, worst)
+		e.Methods = append(e.Methods, worst)
+		e.Tokens = append(e.Tokens, Token{ActorToken, worst, worst, worst, worst, start})
 	}
 	files := newMemory()
 	j := mustOpen(t, testConfig(t, files))
@@ -197,7 +202,7 @@ func TestLargestRecordFitsALine(t *testing.T) {
 
 func TestEncodingAllocatesNothing(t *testing.T) {
 	e := fullEvent()
-	p := pseudonymizer{mac: hmac.New(sha256.New, testKey(t).secret)}
+	p := testKey(t).pseudonymizer()
 	buffer := appendEvent(nil, e, &p)
 	if n := testing.AllocsPerRun(100, func() { buffer = appendEvent(buffer[:0], e, &p); p.forget() }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -18,13 +18,13 @@ type Event struct {
 	Time time.Time
 	// Duration is what it took up to Record; kept in microseconds.
 	Duration time.Duration
-	// Service is the face that was asked, from a fixed set: "saml11", "authzen"; "policy" where policies were put in force. Required.
+	// Service is the face that was asked, from a fixed set: "saml11", "authzen", ServiceOIDC; "policy" where policies were put in force. Required.
 	Service string
-	// Operation is what was asked of it: "attribute-query".
+	// Operation is what was asked of it: "attribute-query", or one of OIDCOperations.
 	Operation string
 	// Outcome is how it ended. Required.
 	Outcome Outcome
-	// Code is what the consumer was told: "REQ-01", "SOA-01001".
+	// Code is what the consumer was told: "REQ-01", "SOA-01001", "access_denied".
 	Code string
 	// Stage is the step of the road that ended it: "confirm".
 	Stage string
@@ -39,16 +39,18 @@ type Event struct {
 	// MessageDigest is that by which a replay of the message is known: SHA-256 of the canonical SignedInfo of its
 	// signature. Zero is none: nothing was verified.
 	MessageDigest [32]byte
-	// Mode is how the request was signed: "session", "eid-only", "fallback".
+	// Mode is how the request was signed: "session", "eid-only", "fallback". Of "oidc": how the client authenticated ("private_key_jwt").
 	Mode string
-	// Identity is who signed the message, Holder whose key the token confirms.
+	// Identity is who signed the message, Holder whose key the token confirms. Of "oidc" Identity is the person by the words and
+	// the certificate of the means, and Holder the TLS certificate of the client, to which its tokens are bound.
 	Identity, Holder Party
-	// Subject is whom the attributes are about.
+	// Subject is whom the attributes are about. Of "oidc": Type "sub" and the sub of the tokens.
 	Subject Identifier
 
 	// Client is who asked for a decision, by the name that the configuration gives it; Action and Resource are what it
 	// asked about, and Policies the ids of those that determined the answer, a space between them. Of decisions alone
 	// ("authzen"). Of "policy" Resource is the version, and Policies say which content that is, and the last event of the store.
+	// Of "oidc" Client is the client_id, Action the grant type, and Resource ("audience") for what a token was exchanged.
 	Client, Action string
 	Resource       Resource
 	Policies       string
@@ -61,13 +63,43 @@ type Event struct {
 	// AssertionID, NotBefore and NotOnOrAfter are those of the assertion issued.
 	AssertionID             []byte
 	NotBefore, NotOnOrAfter time.Time
+
+	// What follows is of "oidc" alone.
+
+	// Establishment is whose issuer was asked, by the name that the configuration gives it (tid).
+	Establishment string
+	// Attempt is the secret id of the attempt of a browser, from the request of the client to its end; kept as SHA-256. It
+	// joins what failed before with what succeeded.
+	Attempt string
+	// Session is the sid: random, and nothing is had by it. Of "authentication" it is the session that it began or strengthened.
+	Session string
+	// Authentication is the ID of the event of the authentication that gave auth_time and amr. Of "authentication" it is zero:
+	// the event is it.
+	Authentication ID
+	// Means is the means of authentication by the name that the configuration gives it, Methods what really happened (amr).
+	Means    string
+	Methods  []string
+	ACR      string
+	AuthTime time.Time
+	// Credential names the credential that was used, uniquely among all of the establishment; kept as a pseudonym of the Type "credential".
+	Credential string
+	// Grant names what a client was granted, from the code to the last token of its refreshing: random, and nothing is had by it.
+	Grant string
+	// Scope is what was granted.
+	Scope string
+	// Tokens are those that were issued or presented.
+	Tokens []Token
+	// Sealed is kept encrypted.
+	Sealed Sealed
 }
 
 // Reset empties e and keeps the room of its slices, without keeping what they pointed to.
 func (e *Event) Reset() {
 	clear(e.Profiles)
 	clear(e.Attributes)
-	*e = Event{Profiles: e.Profiles[:0], Attributes: e.Attributes[:0]}
+	clear(e.Methods)
+	clear(e.Tokens)
+	*e = Event{Profiles: e.Profiles[:0], Attributes: e.Attributes[:0], Methods: e.Methods[:0], Tokens: e.Tokens[:0]}
 }
 
 func (e *Event) validate() string {
@@ -209,7 +241,7 @@ func (s State) String() string {
 	return ""
 }
 
-// A RemoteClass is all that is kept of a network address.
+// A RemoteClass is all that is kept of a network address, but for what is sealed.
 type RemoteClass uint8
 
 const (

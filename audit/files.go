@@ -14,7 +14,8 @@ import (
 
 // A FileSystem is the one directory of a journal. It stands between the journal
 // and the disk so that tests can make the disk fail; names have no separators.
-// It is used by one goroutine at a time, except that Open and Names may be called by readers at any time.
+// It is used by one goroutine at a time, except that Open and Names may be called by readers at any time, and Remove
+// and SyncDir while another file is appended to.
 type FileSystem interface {
 	// Names lists the directory.
 	Names() ([]string, error)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -66,6 +67,27 @@ func fullEvent() *Event {
 			{"urn:be:fgov:person:ssin:ehealth:1.0:doctor:nihii11", "urn:be:fgov:certified-namespace:ehealth", Omitted, Unresolved, "no-nihii", "", Live, time.Time{}},
 		},
 		AssertionID: []byte("_cafe"), NotBefore: start.Add(-5 * time.Minute), NotOnOrAfter: start.Add(time.Hour),
+	}
+}
+
+// loginEvent has every field that "oidc" has.
+func loginEvent() *Event {
+	return &Event{
+		ID: numbered(7), Time: start, Duration: 3 * time.Millisecond, Service: ServiceOIDC, Operation: OperationToken, Outcome: Success, Remote: RemotePublic,
+		Mode: "private_key_jwt", Client: "pro-sante-connect", Action: "authorization_code",
+		Identity:      Party{Kind: "cps", Identifier: Identifier{"rpps", "10001234567"}, Fingerprint: sha256.Sum256([]byte("card"))},
+		Holder:        Party{Kind: "tls", Fingerprint: sha256.Sum256([]byte("client"))},
+		Subject:       Identifier{SubjectType, "f:hopital:0f8fad5b"},
+		Attributes:    []Attribute{{Name: "given_name", Disposition: Released, State: Affirmed}},
+		Establishment: "hopital", Attempt: "attempt-secret", Session: "sid-1", Authentication: numbered(6), Means: "carte", Methods: []string{"sc", "pin", "mfa", "hwk"},
+		ACR: "eidas2", AuthTime: start.Add(-time.Minute), Credential: "credential-of-dupont", Grant: "grant-1", Scope: "openid scope_all patient/12345678901.read",
+		Tokens: []Token{
+			{Use: Presented, Kind: "code", Value: "code-secret"},
+			{Use: Issued, Kind: "access_token", ID: "jti-1", Expires: start.Add(2 * time.Minute)},
+			{Kind: "unused"},
+			{Use: SubjectToken, Kind: "saml2", ID: "_a1", Issuer: "urn:other"},
+		},
+		Sealed: Sealed{Source: netip.MustParseAddr("2001:db8::17"), Account: "0f8fad5b-d9cb", Agent: "Mozilla/5.0 (Dupont)"},
 	}
 }
 

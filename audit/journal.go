@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,6 +40,7 @@ type Journal struct {
 	queue      queue
 	writer     writer // belongs to the leader
 
+	pruning       sync.Mutex    // one Prune at a time, and none while Close gives up the lock
 	stop, stopped chan struct{} // the syncer's; nil when durable
 	closing       sync.Once
 	closed        error
@@ -99,12 +99,12 @@ func open(c Config, files FileSystem, lock io.Closer) (*Journal, error) {
 	j := &Journal{
 		key: key, observers: c.Observers, log: c.Logger, now: c.Now, lock: lock, maxPending: c.MaxPendingBytes,
 		writer: writer{
-			files: files, journal: end.journal, keyID: key.id(), maxFile: c.MaxFileBytes, relaxed: c.Durability.relaxed(), now: c.Now,
-			number: end.number, size: end.size, chain: chain{link: end.end, digest: sha256.New()},
+			files: files, journal: end.journal, keyID: key.id(), maxFile: c.MaxFileBytes, maxAge: c.MaxFileAge, relaxed: c.Durability.relaxed(), now: c.Now,
+			number: end.number, since: end.begun, size: end.size, chain: chain{link: end.end, digest: sha256.New()},
 		},
 	}
 	j.slots.New = func() any {
-		return &slot{pseudonymizer: pseudonymizer{mac: hmac.New(sha256.New, key.secret)}, wake: make(chan struct{}, 1)}
+		return &slot{pseudonymizer: key.pseudonymizer(), wake: make(chan struct{}, 1)}
 	}
 	j.writer.onLoss = j.tellLoss
 	if err := j.resume(end); err != nil {
@@ -143,6 +143,7 @@ func (j *Journal) resume(end resumption) error {
 	w.written.Store(end.end.seq)
 	w.durable.Store(end.end.seq)
 	j.queue.head = end.end
+	j.queue.stats.File = end.number
 	if end.keyID != w.keyID {
 		w.rotate = true // pseudonyms under another key: another file says so in its head
 	}
@@ -262,6 +263,8 @@ func (j *Journal) syncEvery(interval time.Duration) {
 // then on; what was waiting is recorded first. Further calls return the same.
 func (j *Journal) Close() error {
 	j.closing.Do(func() {
+		j.pruning.Lock()
+		defer j.pruning.Unlock()
 		j.queue.close()
 		body := append([]byte(nil), `"kind":"close","time":"`...)
 		body = append(appendTime(body, j.now()), '"')

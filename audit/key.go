@@ -18,7 +18,7 @@ const (
 	keyBytes = 32
 )
 
-// A Key makes pseudonyms. It is immutable and safe for concurrent use. The zero Key is no key.
+// A Key makes pseudonyms, and seals. It is immutable and safe for concurrent use. The zero Key is no key.
 type Key struct{ secret []byte }
 
 // NewKey takes a secret of at least 32 bytes, which it copies. Its error has Reason InvalidKey.
@@ -92,8 +92,12 @@ func (p Pseudonym) String() string { return hex.EncodeToString(p[:]) }
 
 // Pseudonym gives what a journal with this key records for an identifier.
 func (k Key) Pseudonym(id Identifier) Pseudonym {
-	p := pseudonymizer{mac: hmac.New(sha256.New, k.secret)}
+	p := k.pseudonymizer()
 	return p.of(id)
+}
+
+func (k Key) pseudonymizer() pseudonymizer {
+	return pseudonymizer{mac: hmac.New(sha256.New, k.secret), sealer: sealer{secret: k.secret}}
 }
 
 // id names the key in the head of a file without giving it away.
@@ -106,9 +110,10 @@ func (k Key) id() string {
 // A pseudonymizer is the reusable state of one goroutine; it allocates nothing once warm.
 // It remembers its last answer: subject and signer are most often one person.
 type pseudonymizer struct {
-	mac  hash.Hash
-	text []byte
-	last Pseudonym
+	mac    hash.Hash
+	text   []byte
+	last   Pseudonym
+	sealer sealer
 }
 
 func (p *pseudonymizer) of(id Identifier) Pseudonym {
@@ -126,4 +131,5 @@ func (p *pseudonymizer) of(id Identifier) Pseudonym {
 func (p *pseudonymizer) forget() {
 	clear(p.text[:cap(p.text)])
 	p.text = p.text[:0]
+	p.sealer.forget()
 }

@@ -26,7 +26,7 @@ func TestPseudonymIsAnHMAC(t *testing.T) {
 // The pseudonymizer remembers its last answer; it must not answer another question with it.
 func TestPseudonymsAreNotMixedUp(t *testing.T) {
 	key := testKey(t)
-	p := pseudonymizer{mac: hmac.New(sha256.New, key.secret)}
+	p := key.pseudonymizer()
 	for _, id := range []Identifier{{"ssin", "1"}, {"ssin", "1"}, {"ssin", "2"}, {"nihii", "2"}, {"", "ssin2"}, {"ssin", ""}, {}, {"s", "sin"}, {"ssin", "1"}} {
 		if got, want := p.of(id), key.Pseudonym(id); got != want {
 			t.Errorf("%+v: got %s, want %s", id, got, want)

@@ -3,8 +3,11 @@ package audit
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -15,7 +18,7 @@ type Entry struct {
 	Raw  []byte `json:"-"` // the record's text, without line end
 
 	Seq     uint64    `json:"seq"`
-	Kind    string    `json:"kind"` // "event", "file", "open", "close"
+	Kind    string    `json:"kind"` // "event", "file", "open", "removed", "close"
 	ID      string    `json:"id"`
 	Time    time.Time `json:"time"`
 	Service string    `json:"service"`
@@ -43,6 +46,20 @@ type Entry struct {
 	NotBefore      time.Time        `json:"notBefore"`
 	NotOnOrAfter   time.Time        `json:"notOnOrAfter"`
 	DurationMicros int64            `json:"durationMicros"`
+
+	Establishment  string       `json:"establishment"`
+	Attempt        string       `json:"attempt"` // SHA-256, hex
+	Session        string       `json:"session"`
+	Authentication string       `json:"authentication"`
+	Means          string       `json:"means"`
+	Methods        []string     `json:"amr"`
+	ACR            string       `json:"acr"`
+	AuthTime       time.Time    `json:"authTime"`
+	Credential     string       `json:"credential"` // a pseudonym
+	Grant          string       `json:"grant"`
+	Scope          string       `json:"scope"`
+	Tokens         []TokenEntry `json:"tokens"`
+	Sealed         []byte       `json:"sealed"` // see Key.Unseal
 
 	Durability string `json:"durability"` // of an "open" record
 	Hash       string `json:"hash"`
@@ -86,12 +103,19 @@ type AttributeEntry struct {
 type Query struct {
 	Since, Until time.Time // Since <= Time < Until
 	Service      string
+	Operation    string
 	Outcome      Outcome
 	Code         string
 	ID           ID
 	RequestID    string
 	AssertionID  string
-	// Pseudonym is of the subject, the signer or the holder (Key.Pseudonym).
+	// Of ServiceOIDC. TokenID is of any of the tokens; Token is one itself, that has no id.
+	Establishment, Client, Session, Grant, TokenID, Token string
+	Authentication                                        ID // the event of it, and those that stand on it
+	// Any chooses records in whose text one of these stands, as JSON has it: ids, pseudonyms and digests, which need no escape. It
+	// spares the reading of the others, and says nothing of where they stand.
+	Any []string
+	// Pseudonym is of the subject, the signer, the holder or the credential (Key.Pseudonym).
 	Pseudonym Pseudonym
 	// Control asks also for the records that are no events, which only Since and Until choose among.
 	Control bool
@@ -146,12 +170,19 @@ func begunBefore(files FileSystem, number int, at time.Time) bool {
 func listFile(files FileSystem, number int, q *Query, needles [][]byte, yield func(*Entry, error) bool) bool {
 	name := fileName(number)
 	file, err := files.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true // removed for its age since the names were read
+	}
 	if err != nil {
 		yield(nil, &Error{Reason: Unreadable, File: name, Err: err})
 		return false
 	}
 	defer file.Close()
 	lines := newLineReader(file)
+	var any [][]byte
+	for _, text := range q.Any {
+		any = append(any, []byte(text))
+	}
 	for {
 		text, complete, err := lines.next()
 		switch {
@@ -161,7 +192,7 @@ func listFile(files FileSystem, number int, q *Query, needles [][]byte, yield fu
 			yield(nil, &Error{Reason: Unreadable, File: name, Line: lines.number, Err: err})
 			return false
 		}
-		if !containsAll(text, needles) {
+		if !containsAll(text, needles) || len(any) > 0 && !containsAny(text, any) {
 			continue
 		}
 		entry := &Entry{File: name, Line: lines.number}
@@ -190,6 +221,12 @@ func (q *Query) needles() [][]byte {
 	if q.Pseudonym != (Pseudonym{}) && !q.Control {
 		needles = append(needles, []byte(q.Pseudonym.String()))
 	}
+	if q.Authentication != (ID{}) && !q.Control {
+		needles = append(needles, q.Authentication.Append(nil))
+	}
+	if q.Token != "" && !q.Control {
+		needles = append(needles, []byte(digestOf(q.Token)))
+	}
 	return needles
 }
 
@@ -202,6 +239,10 @@ func containsAll(text []byte, needles [][]byte) bool {
 	return true
 }
 
+func containsAny(text []byte, needles [][]byte) bool {
+	return slices.ContainsFunc(needles, func(needle []byte) bool { return bytes.Contains(text, needle) })
+}
+
 func (q *Query) matches(e *Entry) bool {
 	if !q.Since.IsZero() && e.Time.Before(q.Since) || !q.Until.IsZero() && !e.Time.Before(q.Until) {
 		return false
@@ -212,12 +253,20 @@ func (q *Query) matches(e *Entry) bool {
 	pseudonym := q.Pseudonym.String()
 	switch {
 	case q.Service != "" && e.Service != q.Service,
+		q.Operation != "" && e.Operation != q.Operation,
 		q.Outcome != 0 && e.Outcome != q.Outcome.String(),
 		q.Code != "" && e.Code != q.Code,
 		q.ID != (ID{}) && e.ID != q.ID.String(),
 		q.RequestID != "" && e.RequestID != q.RequestID,
 		q.AssertionID != "" && e.AssertionID != q.AssertionID,
-		q.Pseudonym != (Pseudonym{}) && e.Subject.Pseudonym != pseudonym && e.Identity.Pseudonym != pseudonym && e.Holder.Pseudonym != pseudonym:
+		q.Establishment != "" && e.Establishment != q.Establishment,
+		q.Client != "" && e.Client != q.Client,
+		q.Session != "" && e.Session != q.Session,
+		q.Grant != "" && e.Grant != q.Grant,
+		q.TokenID != "" && !slices.ContainsFunc(e.Tokens, func(t TokenEntry) bool { return t.ID == q.TokenID }),
+		q.Token != "" && !slices.ContainsFunc(e.Tokens, func(t TokenEntry) bool { return t.Digest == digestOf(q.Token) }),
+		q.Authentication != (ID{}) && e.ID != q.Authentication.String() && e.Authentication != q.Authentication.String(),
+		q.Pseudonym != (Pseudonym{}) && e.Credential != pseudonym && e.Subject.Pseudonym != pseudonym && e.Identity.Pseudonym != pseudonym && e.Holder.Pseudonym != pseudonym:
 		return false
 	}
 	return true

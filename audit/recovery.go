@@ -9,16 +9,18 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 )
 
 // A fileHead is the first record of a file, as far as it is needed to go on.
 type fileHead struct {
-	Kind     string `json:"kind"`
-	Format   int    `json:"format"`
-	File     int    `json:"file"`
-	Journal  string `json:"journal"`
-	Key      string `json:"key"`
-	Previous string `json:"previous"`
+	Kind     string    `json:"kind"`
+	Format   int       `json:"format"`
+	File     int       `json:"file"`
+	Journal  string    `json:"journal"`
+	Key      string    `json:"key"`
+	Previous string    `json:"previous"`
+	Time     time.Time `json:"time"`
 
 	journal  ID
 	previous [32]byte
@@ -109,6 +111,7 @@ func (s *fileScan) wasDurable() bool {
 type resumption struct {
 	journal ID
 	keyID   string
+	begun   time.Time // the file
 	end     link
 	number  int   // of the file to go on with; 0: none
 	size    int64 // of its good part
@@ -154,7 +157,7 @@ func findEnd(files FileSystem) (resumption, error) {
 		}
 		r.number, r.size = last, scan.good
 	}
-	r.journal, r.keyID, r.end = scan.head.journal, scan.head.Key, scan.end
+	r.journal, r.keyID, r.begun, r.end = scan.head.journal, scan.head.Key, scan.head.Time, scan.end
 	return r, nil
 }
 

@@ -3,8 +3,10 @@ package audit
 import (
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"time"
 )
@@ -91,11 +93,19 @@ type Report struct {
 	Head Anchor
 	// Torn are the files in which starts after a crash set aside what was half written.
 	Torn []string
+	// Removed are the removals that the kept part speaks of (Prune).
+	Removed []Removal
 	// Unchecked are the anchors that lie before the kept part.
 	Unchecked []Anchor
 	Findings  []Finding
 	// FindingsOmitted counts the findings beyond the first 1000.
 	FindingsOmitted int
+}
+
+// RemovedByRetention says whether the journal itself vouches for where its kept part begins: nothing is missing, or what is was
+// removed by Prune. Without, somebody archived or removed files by hand, and only an anchor shows that it was all.
+func (r Report) RemovedByRetention() bool {
+	return r.Before.Seq == 0 || slices.ContainsFunc(r.Removed, func(removal Removal) bool { return removal.Until == r.Before })
 }
 
 // Intact says whether nothing was found. It does not say that nothing was cut off the end
@@ -121,7 +131,12 @@ func verify(files FileSystem, anchors []Anchor) (Report, error) {
 	}
 	v.report.Torn = torn
 	for _, number := range numbers {
-		if err := v.file(number); err != nil {
+		err := v.file(number)
+		if errors.Is(err, fs.ErrNotExist) && v.report.Records == 0 {
+			v.number, v.report.Files = 0, 0 // removed for its age since the names were read
+			continue
+		}
+		if err != nil {
 			return v.report, &Error{Reason: Unreadable, File: fileName(number), Err: err}
 		}
 	}
@@ -223,6 +238,10 @@ func (v *verifier) record(text []byte) {
 	}
 	if l.isEvent() {
 		v.report.Events++
+	} else if l.hasKind(`"removed"`) {
+		if removal, ok := parseRemoval(text); ok && len(v.report.Removed) < maxFindings {
+			v.report.Removed = append(v.report.Removed, removal)
+		}
 	}
 	switch {
 	case v.line == 1:

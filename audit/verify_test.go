@@ -390,3 +390,21 @@ func FuzzAnchor(f *testing.F) {
 		}
 	})
 }
+
+// What was recorded before there were events of ServiceOIDC holds together as it did.
+func TestJournalFromBeforeVerifies(t *testing.T) {
+	const dir = "testdata/before-oidc"
+	anchor, err := ParseAnchor("sceau-audit-1:08346b76b82e20cdd4229d6cb23377f1:15:904d046673a132923acb97de113cb44224c5ba11b87474345f19e7f1e16ac220")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := Verify(dir, anchor)
+	if err != nil || !report.Intact() || report.Events != 12 || report.Files != 3 || len(report.Unchecked) != 0 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	for entry, err := range List(dir, Query{}) {
+		if err != nil || entry.Subject.Pseudonym != testKey(t).Pseudonym(Identifier{"ssin", "00000000097"}).String() || entry.Attributes[0].Rule != "doctors" {
+			t.Fatalf("%+v, %v", entry, err)
+		}
+	}
+}

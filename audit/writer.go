@@ -21,12 +21,14 @@ type writer struct {
 	journal ID
 	keyID   string
 	maxFile int64
+	maxAge  time.Duration // zero: none
 	relaxed bool
 	now     func() time.Time
 	onLoss  func(err error, from, to uint64)
 
 	number int
-	size   int64 // bytes of the file that hold acknowledged records
+	since  time.Time // when the file was begun
+	size   int64     // bytes of the file that hold acknowledged records
 	chain  chain
 	out    []byte
 	rotate bool // begin another file whatever the size
@@ -47,7 +49,7 @@ func (w *writer) append(batch []*slot) error {
 	if err := w.cut(); err != nil {
 		return err
 	}
-	if w.file == nil || w.size >= w.maxFile || w.rotate || w.lost.Load() {
+	if w.file == nil || w.size >= w.maxFile || w.aged() || w.rotate || w.lost.Load() {
 		if err := w.begin(); err != nil {
 			return err
 		}
@@ -79,6 +81,9 @@ func (w *writer) append(batch []*slot) error {
 	}
 	return nil
 }
+
+// aged says that the file is too old to go on with.
+func (w *writer) aged() bool { return w.maxAge > 0 && w.now().Sub(w.since) >= w.maxAge }
 
 // cut removes from the file what a failed write or sync left behind the last
 // acknowledged record. After a failed fsync the system may have dropped the pages and
@@ -116,8 +121,8 @@ func (w *writer) begin() error {
 		return err
 	}
 	w.begun = number
-	before := w.chain.link
-	w.out = w.chain.appendLine(w.out[:0], w.head(number), w.durable.Load())
+	before, since := w.chain.link, w.now()
+	w.out = w.chain.appendLine(w.out[:0], w.head(number, since), w.durable.Load())
 	err = writeAll(file, w.out)
 	if err == nil {
 		err = file.Sync()
@@ -130,7 +135,7 @@ func (w *writer) begin() error {
 		return errors.Join(err, file.Close(), w.files.Remove(fileName(number)))
 	}
 	w.begun, w.rotate = 0, false
-	w.number, w.size = number, int64(len(w.out))
+	w.number, w.size, w.since = number, int64(len(w.out)), since
 	w.written.Store(w.chain.seq)
 	w.mu.Lock()
 	old := w.file
@@ -145,9 +150,9 @@ func (w *writer) begin() error {
 }
 
 // head is the body of the first record of a file.
-func (w *writer) head(number int) []byte {
+func (w *writer) head(number int, since time.Time) []byte {
 	b := append([]byte(nil), `"kind":"file","time":"`...)
-	b = appendTime(b, w.now())
+	b = appendTime(b, since)
 	b = append(b, `","format":1,"file":`...)
 	b = strconv.AppendInt(b, int64(number), 10)
 	b = append(b, `,"journal":"`...)

@@ -16,6 +16,8 @@ type Config struct {
 	// Services and Codes are the values that audit.Event.Service and Code can
 	// have. An empty code needs no mention.
 	Services, Codes []string
+	// Clients and Means are the values that audit.Event.Client and Means can have in events of audit.ServiceOIDC. An empty one needs no mention.
+	Clients, Means []string
 }
 
 // Metrics counts events. New makes it; it is safe for concurrent use, and once warm it allocates nothing.
@@ -28,6 +30,7 @@ type Metrics struct {
 	durations  *prometheus.HistogramVec
 	attributes *prometheus.CounterVec
 	refusals   *prometheus.CounterVec
+	logins     *logins
 
 	// Series by label indices, filled when first counted: a CounterVec would hash its labels on every request.
 	request   []atomic.Pointer[prometheus.Counter]
@@ -68,7 +71,8 @@ func New(c Config) (*Metrics, error) {
 	m.codes, m.codeNames = index(append([]string{""}, c.Codes...))
 	m.request = make([]atomic.Pointer[prometheus.Counter], len(m.serviceNames)*outcomes*len(m.codeNames))
 	m.duration = make([]atomic.Pointer[prometheus.Observer], len(m.serviceNames)*outcomes)
-	for _, collector := range []prometheus.Collector{m.requests, m.durations, m.attributes, m.refusals} {
+	m.logins = newLogins(c)
+	for _, collector := range []prometheus.Collector{m.requests, m.durations, m.attributes, m.refusals, m.logins.events, m.logins.authentications} {
 		if err := c.Registerer.Register(collector); err != nil {
 			return nil, err
 		}
@@ -102,6 +106,9 @@ func (m *Metrics) Observe(e *audit.Event, err error) {
 		if int(a.Disposition) < dispositions && int(a.State) < states {
 			m.attributeCounter(a.Disposition, a.State).Inc()
 		}
+	}
+	if e.Service == audit.ServiceOIDC {
+		m.logins.observe(e, outcome)
 	}
 	if err != nil {
 		m.refusals.WithLabelValues(reasonOf(err)).Inc()

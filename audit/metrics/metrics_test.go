@@ -39,7 +39,8 @@ func gathered(t testing.TB, registry *prometheus.Registry) []string {
 func newMetrics(t testing.TB) (*metrics.Metrics, *prometheus.Registry) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	m, err := metrics.New(metrics.Config{Registerer: registry, Services: []string{"saml11", "saml11"}, Codes: []string{"REQ-01", "REQ-02"}})
+	m, err := metrics.New(metrics.Config{Registerer: registry, Services: []string{"saml11", "saml11"}, Codes: []string{"REQ-01", "REQ-02"},
+		Clients: []string{"psc"}, Means: []string{"carte"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +77,33 @@ func TestEventsAreCounted(t *testing.T) {
 	}
 }
 
+func TestLoginsAreCounted(t *testing.T) {
+	m, registry := newMetrics(t)
+	login := func(operation, client, means string, outcome audit.Outcome) {
+		m.Observe(&audit.Event{Service: audit.ServiceOIDC, Operation: operation, Client: client, Means: means, Outcome: outcome}, nil)
+	}
+	login(audit.OperationAuthentication, "psc", "carte", audit.Success)
+	login(audit.OperationAuthentication, "psc", "carte", audit.Success)
+	login(audit.OperationAuthentication, "psc", "", audit.Refused)
+	login(audit.OperationToken, "psc", "carte", audit.Success) // stands on an authentication and is none
+	login(audit.OperationToken, "", "", audit.Refused)
+	login("anything", "stranger", "", audit.Fault)
+	m.Observe(&audit.Event{Service: "saml11", Operation: audit.OperationAuthentication, Outcome: audit.Success}, nil)
+	want := []string{
+		`sceau_authentications_total{means="",outcome="refused"} 1`,
+		`sceau_authentications_total{means="carte",outcome="success"} 2`,
+		`sceau_oidc_events_total{client="",operation="token",outcome="refused"} 1`,
+		`sceau_oidc_events_total{client="other",operation="other",outcome="fault"} 1`,
+		`sceau_oidc_events_total{client="psc",operation="authentication",outcome="refused"} 1`,
+		`sceau_oidc_events_total{client="psc",operation="authentication",outcome="success"} 2`,
+		`sceau_oidc_events_total{client="psc",operation="token",outcome="success"} 1`,
+	}
+	got := slices.DeleteFunc(gathered(t, registry), func(series string) bool { return strings.HasPrefix(series, "sceau_request") })
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // Z10: whatever stands in messages, the number of series does not grow with it.
 func TestLabelsAreBounded(t *testing.T) {
 	m, registry := newMetrics(t)
@@ -84,13 +112,15 @@ func TestLabelsAreBounded(t *testing.T) {
 		all.Go(func() {
 			for n := range 2000 {
 				text := fmt.Sprint(w, n)
+				m.Observe(&audit.Event{Service: audit.ServiceOIDC, Operation: text, Client: text, Means: text, Outcome: audit.Outcome(n)}, nil)
+				m.Observe(&audit.Event{Service: audit.ServiceOIDC, Operation: audit.OperationAuthentication, Client: text, Means: text, Outcome: audit.Outcome(n)}, nil)
 				m.Observe(&audit.Event{Service: text, Code: text, Stage: text, Cause: text, Outcome: audit.Outcome(n), RequestID: []byte(text),
 					Attributes: []audit.Attribute{{Name: text, Namespace: text, Rule: text, Source: text, Disposition: audit.Disposition(n), State: audit.State(n)}}}, nil)
 			}
 		})
 	}
 	all.Wait()
-	if got := gathered(t, registry); len(got) > 4+4+20 {
+	if got := gathered(t, registry); len(got) > 4+4+20+2*4+4 {
 		t.Errorf("%d series", len(got))
 	} else {
 		for _, series := range got {
@@ -115,7 +145,9 @@ func TestObserveAllocatesNothing(t *testing.T) {
 	m, _ := newMetrics(t)
 	e := event()
 	m.Observe(e, nil)
-	if n := testing.AllocsPerRun(100, func() { m.Observe(e, nil) }); n != 0 {
+	login := &audit.Event{Service: audit.ServiceOIDC, Operation: audit.OperationAuthentication, Client: "psc", Means: "carte", Outcome: audit.Success}
+	m.Observe(login, nil)
+	if n := testing.AllocsPerRun(100, func() { m.Observe(e, nil); m.Observe(login, nil) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -23,7 +23,8 @@ func newAuditCommand(now func() time.Time) *cobra.Command {
 		Long: `The audit trail has one record for each request, whatever its end, written before
 the answer left. All commands work while a server appends to it.`,
 	}
-	c.AddCommand(auditListCommand(now), auditExplainCommand(), auditVerifyCommand(), auditHeadCommand())
+	c.AddCommand(auditListCommand(now), auditExplainCommand(), auditTraceCommand(now), auditVerifyCommand(),
+		auditHeadCommand(), auditExportCommand(now), auditPruneCommand(now))
 	return c
 }
 
@@ -73,7 +74,7 @@ holder; it needs the journal's key.`,
 	directoryFlag(c, &f.dir)
 	flags.StringVar(&f.since, "since", "", "records of this `time` and later")
 	flags.StringVar(&f.until, "until", "", "records before this `time`")
-	flags.StringVar(&f.service, "service", "", "the `face` that was asked: saml11, authzen, wsp, or policy for what was put in force")
+	flags.StringVar(&f.service, "service", "", "the `face` that was asked: saml11, authzen, oidc, wsp, or policy for what was put in force")
 	flags.StringVar(&f.code, "code", "", "the `code` that was answered: REQ-01")
 	flags.StringVar(&f.outcome, "outcome", "", "`success, refused or fault`")
 	flags.StringVar(&f.id, "id", "", "the audit `id` that an answer carried")

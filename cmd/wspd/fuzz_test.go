@@ -2,12 +2,16 @@ package main
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"os"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/quick"
 	"time"
+
+	"github.com/go-jose/go-jose/v4/jwt"
 )
 
 // FuzzClientCertificate: what is read of a header is one certificate, or nothing.
@@ -55,6 +59,50 @@ func FuzzSessionToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if s, err := m.open(text, now); err == nil && !reflect.DeepEqual(s, honest) || err != nil && s != nil {
 			t.Fatalf("%q: %v, %v", text, s, err)
+		}
+	})
+}
+
+// asTagged is what encoding/json makes of the claims of a token.
+func asTagged(t testing.TB, registered jwt.Claims, said claims) string {
+	t.Helper()
+	return string(must(json.Marshal(struct {
+		Issuer    string           `json:"iss"`
+		Subject   string           `json:"sub"`
+		Audience  jwt.Audience     `json:"aud"`
+		Expiry    *jwt.NumericDate `json:"exp,omitempty"`
+		NotBefore *jwt.NumericDate `json:"nbf"`
+		IssuedAt  *jwt.NumericDate `json:"iat"`
+		ID        string           `json:"jti"`
+		*claims
+	}{registered.Issuer, registered.Subject, registered.Audience, registered.Expiry, registered.NotBefore, registered.IssuedAt, registered.ID, &said})))
+}
+
+// TestClaims: claims are written as encoding/json writes them, whatever is there and whatever is not: a claim that appendClaims forgot would show.
+func TestClaims(t *testing.T) {
+	if err := quick.Check(func(registered jwt.Claims, said claims) bool {
+		got := string(appendClaims(nil, &registered, &said))
+		want := asTagged(t, registered, said)
+		if got != want {
+			t.Logf("%s\ninstead of %s", got, want)
+		}
+		return got == want
+	}, &quick.Config{MaxCount: 500}); err != nil {
+		t.Error(err)
+	}
+	if got, want := string(appendClaims(nil, &jwt.Claims{}, &claims{})), asTagged(t, jwt.Claims{}, claims{}); got != want {
+		t.Errorf("%s instead of %s", got, want)
+	}
+}
+
+// FuzzText: a string is written as encoding/json writes it.
+func FuzzText(f *testing.F) {
+	for _, text := range []string{"", "plain", `a"b`, `a\b`, "a/b", "a<b", "a>b", "a&b", "Zoë\u2028\u2029", "\xff\xc0\x80", "\x00\x1f\x7f~", "\xed\xa0\x80", "\U0001f600"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, want := string(appendText([]byte("x"), text)), "x"+string(must(json.Marshal(text))); got != want {
+			t.Fatalf("%q: %s instead of %s", text, got, want)
 		}
 	})
 }

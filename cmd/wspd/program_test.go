@@ -202,7 +202,11 @@ func (r *running) verified(t testing.TB, token, kind string, now time.Time) (jwt
 	if err := json.Unmarshal(r.current.Load().minter.keySet(), &keys); err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	var algorithms []jose.SignatureAlgorithm
+	for _, k := range keys.Keys {
+		algorithms = append(algorithms, jose.SignatureAlgorithm(k.Algorithm))
+	}
+	parsed, err := jwt.ParseSigned(token, algorithms)
 	if err != nil {
 		t.Fatal(err, token)
 	}
@@ -405,6 +409,48 @@ func TestProxyStreams(t *testing.T) {
 	close(more)
 	if rest, err := io.ReadAll(response.Body); err != nil || string(rest) != "second" {
 		t.Error(string(rest), err)
+	}
+}
+
+// TestAnswersApart: answers that are copied at the same time through lent buffers reach each its own client, whole.
+func TestAnswersApart(t *testing.T) {
+	u := &upstream{serve: func(w http.ResponseWriter, r *http.Request) {
+		for range 100 {
+			io.WriteString(w, strings.Repeat(r.Header.Get("X-Correlationid"), 1000))
+			w.(http.Flusher).Flush()
+		}
+	}}
+	r := start(t, proxyConfig(listening(t, u), ""))
+	at := r.service(t)
+	errs := make(chan string, 8)
+	for i := range cap(errs) {
+		message, name := r.call(t), string(rune('a'+i))
+		go func() {
+			q, err := http.NewRequest(http.MethodPost, at, bytes.NewReader(message))
+			if err != nil {
+				errs <- err.Error()
+				return
+			}
+			q.Header.Set("Content-Type", "text/xml")
+			q.Header.Set("X-Correlationid", name)
+			response, err := http.DefaultTransport.RoundTrip(q)
+			if err != nil {
+				errs <- err.Error()
+				return
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil || string(body) != strings.Repeat(name, 100_000) {
+				errs <- name + " got another's, or not all"
+				return
+			}
+			errs <- ""
+		}()
+	}
+	for range cap(errs) {
+		if said := <-errs; said != "" {
+			t.Error(said)
+		}
 	}
 }
 

@@ -2,9 +2,6 @@ package main
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -32,65 +29,24 @@ const tokenLeeway = 5 * time.Second
 
 // minter makes the tokens by which a caller is passed on, and those of sessions. It is immutable.
 type minter struct {
-	config  callerConfig
-	signers map[string]jose.Signer // by type
-	public  jose.JSONWebKeySet     // of all keys, the one that signs first
-	alg     []jose.SignatureAlgorithm
-}
-
-// claims are what a token says beside the registered claims. Names are those of the standards where they have one.
-type claims struct {
-	Confirmation thumbprint       `json:"cnf,omitzero"` // RFC 7800, RFC 8705 section 3.1
-	Method       wsp.Confirmation `json:"confirmation_method"`
-	Qualifier    string           `json:"sub_qualifier,omitempty"`
-	Holder       holderClaim      `json:"holder,omitzero"`
-	Assertion    assertionClaim   `json:"assertion"`
-	Operation    *operationClaim  `json:"operation,omitempty"`
-	Body         string           `json:"body_sha256,omitempty"` // of what is passed on, base64url
-	Attributes   []attributeClaim `json:"attributes"`
-}
-
-type thumbprint struct {
-	X5T string `json:"x5t#S256,omitempty"`
-}
-
-type holderClaim struct {
-	Kind        string `json:"kind"`
-	Type        string `json:"type,omitempty"`
-	Identifier  string `json:"identifier,omitempty"`
-	Application string `json:"application,omitempty"`
-}
-
-type assertionClaim struct {
-	ID           string           `json:"id"`
-	Issuer       string           `json:"issuer"`
-	TokenType    string           `json:"token_type"`
-	NotOnOrAfter *jwt.NumericDate `json:"not_on_or_after"`
-}
-
-type operationClaim struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-}
-
-type attributeClaim struct {
-	Name      string   `json:"name"`
-	Namespace string   `json:"namespace"`
-	Values    []string `json:"values"`
+	config callerConfig
+	forms  map[string]form    // by type
+	public jose.JSONWebKeySet // of all keys, the one that signs first
+	alg    []jose.SignatureAlgorithm
 }
 
 func newMinter(c callerConfig, path func(file) string) (*minter, error) {
-	m := &minter{config: c, signers: map[string]jose.Signer{}}
+	m := &minter{config: c, forms: map[string]form{}}
 	for i, f := range c.Keys {
 		key, err := readKey(path(f))
 		if err != nil {
 			return nil, f.wrong(fmt.Errorf("caller.keys: %w", err))
 		}
-		algorithm, err := algorithmOf(key)
+		s, err := schemeOf(key.Public())
 		if err != nil {
 			return nil, f.wrong(fmt.Errorf("caller.keys: %w", err))
 		}
-		public := jose.JSONWebKey{Key: key.Public(), Algorithm: string(algorithm), Use: "sig"}
+		public := jose.JSONWebKey{Key: key.Public(), Algorithm: string(s.algorithm), Use: "sig"}
 		print, err := public.Thumbprint(crypto.SHA256)
 		if err != nil {
 			return nil, f.wrong(fmt.Errorf("caller.keys: %w", err))
@@ -99,13 +55,12 @@ func newMinter(c callerConfig, path func(file) string) (*minter, error) {
 		if len(m.public.Key(public.KeyID)) > 0 {
 			return nil, f.wrong(errors.New("caller.keys: the same key twice"))
 		}
-		m.public.Keys, m.alg = append(m.public.Keys, public), append(m.alg, algorithm)
+		m.public.Keys, m.alg = append(m.public.Keys, public), append(m.alg, s.algorithm)
 		if i > 0 {
 			continue
 		}
 		for _, kind := range []string{callerType, sessionType} {
-			options := (&jose.SignerOptions{}).WithType(jose.ContentType(kind)).WithHeader("kid", public.KeyID)
-			if m.signers[kind], err = jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, options); err != nil {
+			if m.forms[kind], err = newForm(kind, public.KeyID, key); err != nil {
 				return nil, f.wrong(fmt.Errorf("caller.keys: %w", err))
 			}
 		}
@@ -139,23 +94,6 @@ func readKey(path string) (crypto.Signer, error) {
 		}
 	}
 	return nil, errors.New("no private key in PEM")
-}
-
-func algorithmOf(key crypto.Signer) (jose.SignatureAlgorithm, error) {
-	switch public := key.Public().(type) {
-	case *ecdsa.PublicKey:
-		switch public.Curve {
-		case elliptic.P256():
-			return jose.ES256, nil
-		case elliptic.P384():
-			return jose.ES384, nil
-		}
-	case *rsa.PublicKey:
-		if public.N.BitLen() >= 2048 {
-			return jose.PS256, nil
-		}
-	}
-	return "", errors.New("neither EC P-256 or P-384 nor RSA of at least 2048 bits")
 }
 
 // claimsOf is what a token says of a caller.
@@ -225,26 +163,10 @@ func (m *minter) registered(subject, audience, id string, now time.Time, lifetim
 	}
 }
 
-// sign writes both as one object, once: package jwt would decode each and encode all again.
+// sign writes both as one object.
 func (m *minter) sign(kind string, registered jwt.Claims, said claims) (string, error) {
-	payload, err := json.Marshal(struct {
-		Issuer    string           `json:"iss"`
-		Subject   string           `json:"sub"`
-		Audience  jwt.Audience     `json:"aud"`
-		Expiry    *jwt.NumericDate `json:"exp,omitempty"`
-		NotBefore *jwt.NumericDate `json:"nbf"`
-		IssuedAt  *jwt.NumericDate `json:"iat"`
-		ID        string           `json:"jti"`
-		*claims
-	}{registered.Issuer, registered.Subject, registered.Audience, registered.Expiry, registered.NotBefore, registered.IssuedAt, registered.ID, &said})
-	if err != nil {
-		return "", err
-	}
-	signed, err := m.signers[kind].Sign(payload)
-	if err != nil {
-		return "", err
-	}
-	return signed.CompactSerialize()
+	of := m.forms[kind] // of another type, none that signs
+	return of.sign(appendClaims(make([]byte, 0, 2048), &registered, &said))
 }
 
 // A session is what a token of ours says that was verified.

@@ -1,5 +1,5 @@
 // Package judge asks other people's programs what they say: xmllint (libxml2),
-// xmlsec1 and the JDK's XML signature code. Tests compare our answers with theirs.
+// xmlsec1, the JDK's XML signature code, and what a test has for Python. Tests compare our answers with theirs.
 //
 // The programs are no part of the project. A test that wants one begins with
 // [Require], which skips it on a machine without the program, and fails it there

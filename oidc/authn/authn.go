@@ -39,10 +39,16 @@ type Attempt struct {
 	Hint string
 	// State is what the means keeps between requests of the attempt: it is stored after Serve, if the attempt goes on. JSON.
 	State []byte
+	// Refused is what the means refused last in this attempt, once: after a Refusal the browser is led to the address of the
+	// means again, whose page says it. Nil where there was none, or where it was shown.
+	Refused *Refusal
 	// Token is the attempt's own: a form carries it in a hidden field named "token". It is checked before Serve is asked.
 	Token string
 	// Now is the instant of the request.
 	Now time.Time
+	// NotBefore is when an authentication has to have been made to be of use. A means that inherits one that was made elsewhere asks
+	// for another there, or refuses an older one.
+	NotBefore time.Time
 	// Pages writes pages in the language of the attempt. Who writes an answer with it returns neither proof nor error.
 	Pages Pages
 }

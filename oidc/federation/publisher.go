@@ -2,12 +2,10 @@ package federation
 
 import (
 	"crypto"
-	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"slices"
@@ -16,8 +14,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/cryptosigner"
 
+	"sceau/internal/opaque"
 	"sceau/oidc/internal/strictjson"
 )
 
@@ -206,7 +204,7 @@ func (p *Publisher) sign(typ, subject string, c map[string]any, lifetime time.Du
 	}
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", p.keys[0].KeyID)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(p.keys[0].Algorithm),
-		Key: cryptosigner.Opaque(salted{p.c.Keys[0].Signer})}, options)
+		Key: opaque.Signer(p.c.Keys[0].Signer)}, options)
 	if err != nil {
 		return "", fmt.Errorf("federation: %w", err)
 	}
@@ -215,16 +213,6 @@ func (p *Publisher) sign(typ, subject string, c map[string]any, lifetime time.Du
 		return "", fmt.Errorf("federation: %w", err)
 	}
 	return jws.CompactSerialize()
-}
-
-// salted signs PSS with a salt as long as the hash, as RFC 7518 3.5 wants and others verify; cryptosigner asks for the longest one.
-type salted struct{ crypto.Signer }
-
-func (s salted) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	if o, ok := opts.(*rsa.PSSOptions); ok {
-		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: o.Hash}
-	}
-	return s.Signer.Sign(rand, digest, opts)
 }
 
 // historical are the keys that signed once, in a signed set (8.7.3).

@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sceau/internal/judge"
 )
 
 // authority issues certificates for keys that sign metadata.
@@ -101,25 +103,10 @@ func (s *service) signedBy(t *testing.T, key *MetadataKey) string {
 	return signed
 }
 
-// python gives a Python that has PyJWT and cryptography. Without it the test is skipped, or fails where SCEAU_REQUIRE_EXTERNAL is 1.
-func python(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"/usr/bin/python3", "python3"} { // the system's has the packages of the system
-		if path, err := exec.LookPath(name); err == nil && exec.Command(path, "-c", "import jwt, cryptography").Run() == nil {
-			return path
-		}
-	}
-	if os.Getenv("SCEAU_REQUIRE_EXTERNAL") == "1" {
-		t.Fatal("no python3 with jwt and cryptography (python3-jwt, python3-cryptography), and SCEAU_REQUIRE_EXTERNAL=1 wants it")
-	}
-	t.Skip("no python3 with jwt and cryptography")
-	return ""
-}
-
 // What others make of signed metadata: PyJWT, with the path checked by the cryptography package, for every kind of key; and that they
 // refuse what is not so.
 func TestSignedMetadataJudged(t *testing.T) {
-	program := python(t)
+	program := judge.Python(t, "jwt", "cryptography")
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)

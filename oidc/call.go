@@ -1,0 +1,136 @@
+package oidc
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"net/netip"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+
+	"sceau/audit"
+	"sceau/oidc/client"
+)
+
+// endpoint is what was asked.
+type endpoint uint8
+
+const (
+	_ endpoint = iota
+	endpointAuthorize
+	endpointAttempt
+	endpointPush
+	endpointToken
+	endpointUserInfo
+	endpointIntrospect
+	endpointRevoke
+	endpointLogout
+)
+
+// A call is one request, as far as it is known: what the library's hooks need of it and what the trail keeps of it. It goes with the
+// context, and belongs to one goroutine.
+type call struct {
+	endpoint    endpoint
+	event       audit.Event
+	recorded    bool
+	client      *client.Client
+	certificate *x509.Certificate
+	presented   string // the refresh token
+	locales     string // ui_locales
+	hint        string // the sub of an id_token_hint that verified
+	cause       error
+	code        string // that was answered
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// call begins the record of a request.
+func (p *Provider) call(r *http.Request, e endpoint, operation string) (*http.Request, *call) {
+	c := &call{endpoint: e}
+	c.event = audit.Event{ID: audit.NewID(p.now()), Time: p.now(), Service: audit.ServiceOIDC, Operation: operation, Establishment: p.config.Tenant}
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		c.event.Remote = audit.ClassifyRemote(at.Addr())
+		c.event.Sealed.Source = at.Addr()
+	}
+	c.event.Sealed.Agent = r.UserAgent()
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		c.certificate = r.TLS.PeerCertificates[0]
+	}
+	return r.WithContext(context.WithValue(r.Context(), callKey{}, c)), c
+}
+
+// issued puts a token into the record. A nil call is nobody's request.
+func (c *call) issued(t audit.Token) {
+	if c != nil {
+		c.event.Tokens = append(c.event.Tokens, t)
+	}
+}
+
+// about says whose grant the request is about.
+func (c *call) about(g *goidc.Grant, r *released) {
+	if c == nil {
+		return
+	}
+	e := &c.event
+	e.Grant, e.Scope, e.Session, e.Client = g.ID, g.Scopes, r.SID, g.ClientID
+	e.Subject = audit.Identifier{Type: audit.SubjectType, Value: r.Subject}
+	e.Sealed.Account = r.Account.ID
+	e.Means, e.Methods, e.ACR, e.AuthTime = r.Login.Means, r.Login.References, r.ACR, r.Login.Time
+	e.Authentication, _ = audit.ParseID(r.Login.ID)
+}
+
+func (c *call) known(k *client.Client, method string) {
+	c.client = k
+	c.event.Client, c.event.Mode = k.ID(), method
+}
+
+func (c *call) held() {
+	if c.certificate != nil {
+		c.event.Holder = audit.Party{Kind: "tls", Fingerprint: sha256.Sum256(c.certificate.Raw)}
+	}
+}
+
+// record keeps the event of a call. Its outcome follows from what was answered.
+func (p *Provider) record(ctx context.Context, c *call) error {
+	if c.recorded {
+		return nil
+	}
+	c.recorded = true
+	e := &c.event
+	e.Duration = p.now().Sub(e.Time)
+	e.Code = c.code
+	if c.cause != nil {
+		e.Cause = c.cause.Error()
+	}
+	if e.Outcome == 0 {
+		var refused goidc.Error
+		switch {
+		case c.cause == nil && c.code == "":
+			e.Outcome = audit.Success
+		case errors.As(c.cause, &refused) && refused.Code != goidc.ErrorCodeInternalError, c.cause == nil:
+			e.Outcome = audit.Refused
+		default:
+			e.Outcome = audit.Fault
+		}
+	}
+	return p.config.Recorder.Record(ctx, e)
+}
+
+// failed is told by the library what went wrong, before it answers.
+func (p *Provider) failed(ctx context.Context, err error) {
+	if c := callOf(ctx); c != nil && c.cause == nil {
+		c.cause = err
+		c.code = string(goidc.ErrorCodeInternalError)
+		var known goidc.Error
+		if errors.As(err, &known) {
+			c.code = string(known.Code)
+		}
+	}
+}

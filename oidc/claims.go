@@ -1,0 +1,241 @@
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+
+	"sceau/audit"
+	"sceau/oidc/authn"
+)
+
+// released is what a grant says of a person, from the code to the last token of its refreshing: of one explicit authentication.
+type released struct {
+	Subject string        `json:"sub"`
+	SID     string        `json:"sid"`
+	Session string        `json:"session"` // its key in the store
+	Login   login         `json:"login"`
+	ACR     string        `json:"acr,omitempty"`
+	Account authn.Account `json:"account"`
+	// Until is when the authentication is too old for the client: no token is issued from then on, and none outlives it.
+	Until time.Time `json:"until"`
+}
+
+// storeKey is where the library keeps what is ours, in an attempt and in a grant.
+const storeKey = "sceau"
+
+func putStore(store map[string]any, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	store[storeKey] = string(text)
+	return nil
+}
+
+func getStore(store map[string]any, value any) error {
+	text, ok := store[storeKey].(string)
+	if !ok {
+		return errors.New("oidc: nothing of ours is kept with it")
+	}
+	return json.Unmarshal([]byte(text), value)
+}
+
+func releasedOf(g *goidc.Grant) (*released, error) {
+	r := &released{}
+	if err := getStore(g.Store, r); err != nil {
+		return nil, fmt.Errorf("grant %s: %w", g.ID, err)
+	}
+	return r, nil
+}
+
+// subject is the sub of an account, and its oid: the tenant and the id of the account in it. It never changes, is given to
+// nobody else, and is no other's in another establishment (EXI FI 21).
+func (p *Provider) subject(a *authn.Account) string { return p.config.Tenant + ":" + a.ID }
+
+// identity are the claims about the person, the same in the ID token and from userinfo: the broker of Pro Santé Connect takes names
+// from the one and sub from the other (EXI FI 23).
+func (p *Provider) identity(r *released, scope string) map[string]any {
+	m := map[string]any{
+		"oid": r.Subject, "tid": p.config.Tenant, "sid": r.SID, "auth_time": r.Login.Time.Unix(), "amr": r.Login.References,
+	}
+	put := func(name, value string) {
+		if value != "" {
+			m[name] = value
+		}
+	}
+	put("acr", r.ACR)
+	a := &r.Account
+	for _, s := range strings.Fields(scope) {
+		switch s {
+		case "profile":
+			put("given_name", a.GivenName)
+			put("family_name", a.FamilyName)
+			name := a.Name
+			if name == "" {
+				name = strings.TrimSpace(a.GivenName + " " + a.FamilyName)
+			}
+			put("name", name)
+			put("preferred_username", a.Username)
+		case "email":
+			if p.mails(a.Email) {
+				m["email"], m["email_verified"] = a.Email, a.EmailVerified
+			}
+		}
+	}
+	return m
+}
+
+// mails says whether an address may be given as that of the person: it is of the establishment (EXI FI 26).
+func (p *Provider) mails(address string) bool {
+	_, domain, ok := strings.Cut(address, "@")
+	if !ok || domain == "" || strings.Contains(domain, "@") {
+		return false
+	}
+	if len(p.config.MailDomains) == 0 {
+		return true
+	}
+	for _, d := range p.config.MailDomains {
+		if strings.EqualFold(d, domain) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Provider) idTokenClaims(ctx context.Context, g *goidc.Grant) map[string]any {
+	r, err := releasedOf(g)
+	if err != nil {
+		return nil // a token without auth_time: granted has refused before
+	}
+	m := p.identity(r, g.Scopes)
+	m["azp"] = g.ClientID
+	id := random()
+	m["jti"] = id
+	expires := p.bounded(time.Now().Add(p.config.IDToken), r)
+	m["exp"] = expires.Unix()
+	callOf(ctx).issued(audit.Token{Use: audit.Issued, Kind: "id_token", ID: id, Expires: expires})
+	return m
+}
+
+func (p *Provider) bounded(until time.Time, r *released) time.Time {
+	if r.Until.Before(until) {
+		return r.Until
+	}
+	return until
+}
+
+func (p *Provider) userInfoClaims(ctx context.Context, g *goidc.Grant) map[string]any {
+	r, err := releasedOf(g)
+	if err != nil {
+		return nil
+	}
+	callOf(ctx).about(g, r)
+	return p.identity(r, g.Scopes)
+}
+
+// tokenClaims are those of an access token (RFC 9068 section 2.2).
+func (p *Provider) tokenClaims(_ context.Context, _ *goidc.Token, g *goidc.Grant) map[string]any {
+	m := map[string]any{"aud": p.config.Issuer, "tid": p.config.Tenant}
+	if r, err := releasedOf(g); err == nil {
+		m["oid"], m["sid"], m["auth_time"], m["amr"] = r.Subject, r.SID, r.Login.Time.Unix(), r.Login.References
+		if r.ACR != "" {
+			m["acr"] = r.ACR
+		}
+	}
+	return m
+}
+
+func (p *Provider) tokenOptions(_ context.Context, g *goidc.Grant, c *goidc.Client) goidc.TokenOptions {
+	algorithm := c.IDTokenSigAlg
+	if algorithm == "" {
+		algorithm = goidc.SignatureAlgorithm(p.keys.algorithms()[0])
+	}
+	lifetime := p.config.AccessToken
+	if r, err := releasedOf(g); err == nil {
+		lifetime = max(0, min(lifetime, r.Until.Sub(p.now())))
+	}
+	return goidc.NewJWTTokenOptions(algorithm, seconds(lifetime))
+}
+
+// granted is asked before a grant is kept: when a code is made, and when a token is refreshed.
+func (p *Provider) granted(ctx context.Context, t goidc.GrantType, g *goidc.Grant) error {
+	r, err := releasedOf(g)
+	if err != nil {
+		return err
+	}
+	c := callOf(ctx)
+	c.about(g, r)
+	if !p.now().Before(r.Until) {
+		// EXI FI 25: what began with an authentication does not go on when that is too old.
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
+	}
+	switch t {
+	case goidc.GrantAuthorizationCode:
+		s, err := p.session(ctx, r.Session)
+		if err != nil {
+			return err
+		}
+		if s == nil {
+			return goidc.WrapError(goidc.ErrorCodeLoginRequired, "the session has ended", errSessionOver)
+		}
+		c.issued(audit.Token{Use: audit.Issued, Kind: "code", Value: g.AuthCode, Expires: time.Unix(int64(g.AuthCodeExpiresAt), 0)})
+		return p.told(ctx, s, g.ClientID, g.ID)
+	case goidc.GrantRefreshToken:
+		return p.refreshed(ctx, g, r)
+	}
+	return fmt.Errorf("oidc: a grant of type %q", t)
+}
+
+// refreshed is asked when a refresh token was shown for a new one. The account is looked for again: it may be closed by now,
+// and its names may have changed.
+func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) error {
+	c := callOf(ctx)
+	if c == nil || c.presented == "" {
+		return errors.New("oidc: a refresh without a token")
+	}
+	first, err := p.state.once(ctx, "refresh-used", c.presented, p.state.until(g))
+	if err != nil {
+		return err
+	}
+	if !first {
+		if err := p.state.revoke(ctx, g); err != nil {
+			return err
+		}
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", errors.New("a refresh token that was used before"))
+	}
+	account, err := p.config.Accounts.Find(ctx, authn.Identifier{Type: "account", Value: r.Account.ID})
+	switch {
+	case errors.Is(err, authn.ErrNoAccount), err == nil && (account.Locked || account.ID != r.Account.ID):
+		if err := p.state.revoke(ctx, g); err != nil {
+			return err
+		}
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", errors.New("the account is closed"))
+	case err != nil:
+		return err
+	}
+	r.Account = *account
+	c.issued(audit.Token{Use: audit.Issued, Kind: "refresh_token", Value: g.RefreshToken, Expires: time.Unix(int64(g.RefreshTokenExpiresAt), 0)})
+	return putStore(g.Store, r)
+}
+
+// issued is told of every access token.
+func (p *Provider) issued(ctx context.Context, t *goidc.Token, g *goidc.Grant) error {
+	c := callOf(ctx)
+	if r, err := releasedOf(g); err == nil {
+		c.about(g, r)
+		if t.ExpiresAt <= t.CreatedAt {
+			return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
+		}
+	}
+	c.issued(audit.Token{Use: audit.Issued, Kind: "access_token", ID: t.ID, Expires: time.Unix(int64(t.ExpiresAt), 0)})
+	if g.AuthCode != "" && g.RefreshToken != "" {
+		c.issued(audit.Token{Use: audit.Issued, Kind: "refresh_token", Value: g.RefreshToken, Expires: time.Unix(int64(g.RefreshTokenExpiresAt), 0)})
+	}
+	return nil
+}

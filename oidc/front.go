@@ -1,0 +1,494 @@
+package oidc
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+
+	"sceau/audit"
+	"sceau/oidc/client"
+	"sceau/oidc/page"
+)
+
+// Exchanger serves a token exchange (RFC 8693) for a client that has authenticated. It writes the answer and fills the event,
+// which is recorded before the answer leaves.
+type Exchanger interface {
+	Exchange(w http.ResponseWriter, r *http.Request, form url.Values, c *client.Client, a *client.Authentication, e *audit.Event)
+}
+
+// maxForm bounds what is posted, in octets: assertions and request objects are the largest.
+const maxForm = 256 << 10
+
+// maxQuery bounds the parameters of an address.
+const maxQuery = 32 << 10
+
+// ServeHTTP answers a request to the establishment. The path of the issuer is part of its address.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rest, ok := strings.CutPrefix(r.URL.Path, p.path)
+	if !ok || len(r.URL.RawQuery) > maxQuery {
+		p.write(w, r, http.StatusNotFound, page.Error{Code: "not_found"})
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	switch first, below, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/"); first {
+	case ".well-known":
+		if below == "openid-configuration" {
+			p.Metadata(w, r)
+			return
+		}
+	case "jwks":
+		w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keyCache.Seconds())))
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		p.buffered(w, r, &call{recorded: true})
+		return
+	case "static":
+		p.pages.Static().ServeHTTP(w, r)
+		return
+	case "authorize":
+		p.authorize(w, r, below)
+		return
+	case "par":
+		p.back(w, r, endpointPush, audit.OperationAuthorization, client.PAR)
+		return
+	case "token":
+		p.back(w, r, endpointToken, audit.OperationToken, client.Token)
+		return
+	case "introspect":
+		p.back(w, r, endpointIntrospect, audit.OperationIntrospection, client.Introspection)
+		return
+	case "revoke":
+		p.back(w, r, endpointRevoke, audit.OperationRevocation, client.Revocation)
+		return
+	case "userinfo":
+		p.userInfo(w, r)
+		return
+	case "logout":
+		p.logout(w, r)
+		return
+	case "upstream":
+		p.upstream(w, r, below)
+		return
+	}
+	p.write(w, r, http.StatusNotFound, page.Error{Code: "not_found"})
+}
+
+// A buffer holds an answer until its record is kept.
+type buffer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (b *buffer) Header() http.Header { return b.header }
+func (b *buffer) WriteHeader(s int) {
+	if b.status == 0 {
+		b.status = s
+	}
+}
+func (b *buffer) Write(p []byte) (int, error) {
+	b.WriteHeader(http.StatusOK)
+	return b.body.Write(p)
+}
+
+// buffered lets the library answer, keeps the record, and then lets the answer go: what cannot be recorded does not happen.
+func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
+	b := &buffer{header: http.Header{}}
+	inner := r.Clone(r.Context())
+	inner.URL.Path, inner.URL.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
+	inner.Form, inner.PostForm = r.Form, r.PostForm
+	p.library.ServeHTTP(b, inner)
+	p.answer(w, r, b, c)
+}
+
+// answer keeps the record of an answer and lets it go.
+func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *call) {
+	if c.event.Operation == "" {
+		c.recorded = true // a page: nothing was decided
+	}
+	if err := p.record(r.Context(), c); err != nil {
+		p.log.Error("an event cannot be recorded, and its answer is withheld", "id", c.event.ID, "cause", err)
+		p.unavailable(w, r, c)
+		return
+	}
+	if c.event.Outcome == audit.Fault {
+		p.log.Error("a request failed", "id", c.event.ID, "operation", c.event.Operation, "cause", c.event.Cause)
+	}
+	maps.Copy(w.Header(), b.header)
+	switch c.endpoint {
+	case endpointUserInfo:
+		if b.status == http.StatusUnauthorized { // RFC 6750 section 3
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		}
+	case endpointToken, endpointPush, endpointIntrospect, endpointRevoke:
+		w.Header().Set("Cache-Control", "no-store")
+	}
+	if b.status == 0 {
+		b.status = http.StatusOK
+	}
+	w.WriteHeader(b.status)
+	w.Write(b.body.Bytes()) // a client that went away is its own affair
+}
+
+func (p *Provider) unavailable(w http.ResponseWriter, r *http.Request, c *call) {
+	switch c.endpoint {
+	case endpointAuthorize, endpointAttempt, endpointLogout:
+		p.write(w, r, http.StatusServiceUnavailable, page.Error{Code: "temporarily_unavailable", AuditID: c.event.ID.String()})
+	default:
+		refuse(w, http.StatusServiceUnavailable, "temporarily_unavailable", "")
+	}
+}
+
+// refuse answers a client as RFC 6749 section 5.2 says.
+func refuse(w http.ResponseWriter, status int, code, description string) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	text := `{"error":` + strconv.Quote(code)
+	if description != "" {
+		text += `,"error_description":` + strconv.Quote(description)
+	}
+	io.WriteString(w, text+"}\n")
+}
+
+// back answers a client that asks without a browser.
+func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, operation string, at client.Endpoint) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(w, http.StatusMethodNotAllowed, "invalid_request", "POST")
+		return
+	}
+	r, c := p.call(r, e, operation)
+	b := &buffer{header: http.Header{}}
+	known, how, err := p.config.Clients.Authenticate(r, at)
+	if err != nil {
+		c.cause = err
+		c.event.Outcome = audit.Refused
+		var refused *client.Error
+		if errors.As(err, &refused) {
+			c.code = refused.Code()
+			c.event.Client = refused.Client
+			refused.Write(b)
+			if refused.Status() >= http.StatusInternalServerError {
+				c.event.Outcome = audit.Fault
+			}
+		} else {
+			c.code, c.event.Outcome = "server_error", audit.Fault
+			refuse(b, http.StatusInternalServerError, c.code, "")
+		}
+		p.answer(w, r, b, c)
+		return
+	}
+	c.known(known, string(how.Method()))
+	c.held()
+	form := maps.Clone(r.PostForm)
+	if e == endpointToken {
+		c.event.Action = form.Get("grant_type")
+		if form.Get("grant_type") == client.TokenExchange {
+			p.exchange(w, r, c, form, known, how)
+			return
+		}
+		p.shown(c, form)
+	}
+	if e == endpointPush {
+		if err := p.parameters(r, c, known, form); err != nil {
+			c.cause, c.code = err, err.code
+			c.event.Outcome = audit.Refused
+			refuse(b, http.StatusBadRequest, err.code, err.text)
+			p.answer(w, r, b, c)
+			return
+		}
+	}
+	if t := form.Get("token"); t != "" && (e == endpointIntrospect || e == endpointRevoke) {
+		c.event.Tokens = append(c.event.Tokens, audit.Token{Use: audit.Presented, Kind: "token", Value: t})
+	}
+	// From here on the client is who it says: what it showed for that goes no further.
+	for _, name := range []string{"client_assertion", "client_assertion_type", "client_secret"} {
+		form.Del(name)
+	}
+	form.Set("client_id", known.ID())
+	if !known.Public() {
+		form.Set("client_secret", p.inside)
+	}
+	r.Header = r.Header.Clone()
+	r.Header.Del("Authorization")
+	r.PostForm, r.Form = form, form
+	p.buffered(w, r, c)
+}
+
+// shown puts into the record what a client redeems.
+func (p *Provider) shown(c *call, form url.Values) {
+	if code := form.Get("code"); code != "" {
+		c.issued(audit.Token{Use: audit.Presented, Kind: "code", Value: code})
+	}
+	if token := form.Get("refresh_token"); token != "" {
+		c.presented = token
+		c.issued(audit.Token{Use: audit.Presented, Kind: "refresh_token", Value: token})
+	}
+}
+
+func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, form url.Values, known *client.Client, how *client.Authentication) {
+	b := &buffer{header: http.Header{}}
+	c.event.Operation = audit.OperationExchange
+	switch {
+	case p.config.Exchange == nil:
+		c.code = "unsupported_grant_type"
+		refuse(b, http.StatusBadRequest, c.code, "")
+	case !known.AllowsGrant(client.TokenExchange):
+		c.code = "unauthorized_client"
+		refuse(b, http.StatusBadRequest, c.code, "")
+	default:
+		p.config.Exchange.Exchange(b, r, form, known, how, &c.event)
+		c.code = c.event.Code
+	}
+	p.answer(w, r, b, c)
+}
+
+// userInfo answers whoever shows an access token.
+func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		w.Header().Set("Allow", "GET, POST")
+		refuse(w, http.StatusMethodNotAllowed, "invalid_request", "GET or POST")
+		return
+	}
+	r, c := p.call(r, endpointUserInfo, audit.OperationUserinfo)
+	c.held()
+	p.buffered(w, r, c)
+}
+
+// A parameterError says what is wrong with the parameters of an authorization request.
+type parameterError struct {
+	code, text string
+	redirect   bool // the client may be told: its redirect_uri is one that is registered
+}
+
+func (e *parameterError) Error() string { return e.code + ": " + e.text }
+
+// authorize answers a browser: with the request of a client, or in the midst of an attempt.
+func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, below string) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		w.Header().Set("Allow", "GET, POST")
+		p.write(w, r, http.StatusMethodNotAllowed, page.Error{Code: "invalid_request"})
+		return
+	}
+	if r.Method == http.MethodPost {
+		if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/x-www-form-urlencoded" {
+			p.write(w, r, http.StatusUnsupportedMediaType, page.Error{Code: "invalid_request"})
+			return
+		}
+		if err := r.ParseForm(); err != nil {
+			p.write(w, r, http.StatusBadRequest, page.Error{Code: "invalid_request"})
+			return
+		}
+	}
+	if below != "" {
+		r, c := p.call(r, endpointAttempt, "")
+		c.endpoint = endpointAttempt
+		p.buffered(w, r, c)
+		return
+	}
+	r, c := p.call(r, endpointAuthorize, "")
+	form := r.URL.Query()
+	if r.Method == http.MethodPost {
+		form = maps.Clone(r.PostForm)
+	}
+	known := p.config.Clients.Client(form.Get("client_id"))
+	if known == nil {
+		c.event.Operation = audit.OperationAuthorization
+		c.cause, c.code = errors.New("no such client"), string(goidc.ErrorCodeInvalidClient)
+		c.event.Outcome = audit.Refused
+		p.stop(w, r, c)
+		return
+	}
+	c.event.Client = known.ID()
+	if err := p.parameters(r, c, known, form); err != nil {
+		c.event.Operation = audit.OperationAuthorization
+		c.cause, c.code, c.event.Outcome = err, err.code, audit.Refused
+		if !err.redirect {
+			p.stop(w, r, c)
+			return
+		}
+		b := &buffer{header: http.Header{}}
+		http.Redirect(b, r, errorAddress(form, p.config.Issuer, err.code, err.text), http.StatusSeeOther)
+		p.answer(w, r, b, c)
+		return
+	}
+	if r.Method == http.MethodPost {
+		r.PostForm, r.Form = form, form
+	} else {
+		r.URL.RawQuery = form.Encode()
+		r.Form = nil
+	}
+	p.buffered(w, r, c)
+}
+
+// stop ends a request with a page: nobody knows whose browser is to be led where.
+func (p *Provider) stop(w http.ResponseWriter, r *http.Request, c *call) {
+	b := &buffer{header: http.Header{}}
+	p.write(b, r, http.StatusBadRequest, page.Error{Code: c.code, AuditID: c.event.ID.String()})
+	p.answer(w, r, b, c)
+}
+
+// errorAddress is the address by which a client is told of an error (RFC 6749 section 4.1.2.1, RFC 9207).
+func errorAddress(form url.Values, issuer, code, text string) string {
+	u, err := url.Parse(form.Get("redirect_uri"))
+	if err != nil {
+		return issuer
+	}
+	q := u.Query()
+	q.Set("error", code)
+	if text != "" {
+		q.Set("error_description", text)
+	}
+	q.Set("iss", issuer)
+	if s := form.Get("state"); s != "" {
+		q.Set("state", s)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// parameters checks those of an authorization request as far as the library does not, and changes form to what the library shall
+// see: what a request object says, without what stands beside it, and without wishes that it would refuse.
+func (p *Provider) parameters(r *http.Request, c *call, known *client.Client, form url.Values) *parameterError {
+	for name, values := range form {
+		if len(values) > 1 && name != "resource" { // RFC 6749 section 3.1
+			return &parameterError{code: "invalid_request", text: "a parameter stands twice"}
+		}
+	}
+	pushed := strings.HasPrefix(form.Get("request_uri"), pushedPrefix)
+	if form.Get("request_uri") != "" && (!pushed || c.endpoint == endpointPush) {
+		return &parameterError{code: "request_uri_not_supported", text: ""}
+	}
+	if object := form.Get("request"); object != "" {
+		if err := p.requestObject(r.Context(), known, form, object); err != nil {
+			return err
+		}
+	} else if known.RequireSignedRequestObject() && !pushed {
+		return &parameterError{code: "invalid_request", text: "a signed request object is required"}
+	}
+	if pushed {
+		for name := range form { // RFC 9126 section 4, RFC 9101 section 5: what was pushed, and nothing beside it
+			if name != "client_id" && name != "request_uri" {
+				form.Del(name)
+			}
+		}
+		return nil
+	}
+	if known.RequirePAR() && c.endpoint == endpointAuthorize {
+		return &parameterError{code: "invalid_request", text: "the request has to be pushed"}
+	}
+	if uri := form.Get("redirect_uri"); !known.AllowsRedirect(uri) {
+		return &parameterError{code: "invalid_request", text: "redirect_uri is not registered"}
+	}
+	wrong := func(code, text string) *parameterError { return &parameterError{code, text, true} }
+	switch t := form.Get("response_type"); t {
+	case "code":
+	case "":
+		return wrong("invalid_request", "response_type is missing")
+	default:
+		return wrong("unsupported_response_type", "")
+	}
+	switch m := form.Get("response_mode"); m {
+	case "", "query", "fragment":
+	default:
+		return wrong("invalid_request", "response_mode is not supported")
+	}
+	asked := strings.Fields(form.Get("scope"))
+	if !slices.Contains(asked, "openid") {
+		return wrong("invalid_scope", "openid is missing")
+	}
+	// A scope that is not the client's is left out, as RFC 6749 section 3.3 lets a server do: applications of Pro Santé Connect
+	// send those of its own.
+	kept := slices.DeleteFunc(asked, func(s string) bool { return !known.AllowsScope(s) })
+	if !slices.Contains(kept, "openid") {
+		return wrong("invalid_scope", "openid is not allowed for the client")
+	}
+	form.Set("scope", strings.Join(kept, " "))
+	challenge, method := form.Get("code_challenge"), form.Get("code_challenge_method")
+	switch {
+	case challenge == "" && method != "":
+		return wrong("invalid_request", "code_challenge is missing")
+	case challenge == "" && known.RequirePKCE():
+		return wrong("invalid_request", "code_challenge is required")
+	case challenge != "" && method != "S256": // without a method it would be plain (RFC 7636 section 4.3)
+		return wrong("invalid_request", "code_challenge_method is S256")
+	case challenge != "" && !isChallenge(challenge):
+		return wrong("invalid_request", "code_challenge is not one of S256")
+	}
+	prompts := strings.Fields(form.Get("prompt"))
+	for _, v := range prompts {
+		if v != "none" && v != "login" && v != "consent" && v != "select_account" || v == "none" && len(prompts) > 1 {
+			return wrong("invalid_request", "prompt is not one that is known")
+		}
+	}
+	if v := form.Get("max_age"); v != "" {
+		if n, err := strconv.ParseUint(v, 10, 31); err != nil {
+			return wrong("invalid_request", "max_age is not a number of seconds")
+		} else {
+			form.Set("max_age", strconv.FormatUint(n, 10))
+		}
+	}
+	if form.Has("acr_values") {
+		if known := p.knownACRs(form.Get("acr_values")); known != "" {
+			form.Set("acr_values", known)
+		} else {
+			form.Del("acr_values")
+		}
+	}
+	form.Del("display") // a wish; there is one display
+	if v := form.Get("claims"); v != "" && !isClaims(v) {
+		return wrong("invalid_request", "claims is not a JSON object of claims")
+	}
+	if hint := form.Get("id_token_hint"); hint != "" {
+		subject, err := p.hinted(hint, known.ID())
+		if err != nil {
+			return wrong("invalid_request", "id_token_hint is not a token of ours for the client")
+		}
+		c.hint = subject.Subject
+		form.Del("id_token_hint")
+	}
+	c.locales = form.Get("ui_locales")
+	return nil
+}
+
+const pushedPrefix = "urn:ietf:params:oauth:request_uri:"
+
+// isChallenge says whether a text is the base64url of a SHA-256.
+func isChallenge(text string) bool {
+	return len(text) == 43 && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
+}
+
+// An answered means is one that somebody else answers, at one address for all attempts: AttemptOf finds the attempt in the
+// state of the answer.
+type answered interface {
+	AttemptOf(state string) (attempt string, ok bool)
+}
+
+// upstream leads the answer of an upstream provider to the attempt for which it was asked: the attempt's cookie goes to the attempt
+// alone.
+func (p *Provider) upstream(w http.ResponseWriter, r *http.Request, below string) {
+	name, rest, _ := strings.Cut(below, "/")
+	if rest == "callback" && r.Method == http.MethodGet {
+		for _, m := range p.config.Means {
+			if a, ok := m.Means.(answered); ok && m.Name == name {
+				if attempt, ok := a.AttemptOf(r.URL.Query().Get("state")); ok {
+					http.Redirect(w, r, p.config.Issuer+"/authorize/"+url.PathEscape(attempt)+"/m/"+name+"?"+r.URL.RawQuery, http.StatusSeeOther)
+					return
+				}
+			}
+		}
+	}
+	p.write(w, r, http.StatusNotFound, page.Error{Code: "not_found"})
+}

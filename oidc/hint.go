@@ -1,0 +1,154 @@
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"sceau/oidc/client"
+)
+
+// A hinted token is an ID token of ours that a client shows, in which it means a person or a session.
+type hinted struct {
+	jwt.Claims
+	SID string `json:"sid"`
+}
+
+// maxToken bounds a token that is shown, in octets.
+const maxToken = 16 << 10
+
+// hinted verifies an id_token_hint. It may have expired (OpenID Connect Core section 3.1.2.1, RP-Initiated Logout section 2): it opens
+// nothing, and says who is meant. An empty client takes that of the token.
+func (p *Provider) hinted(text, clientID string) (*hinted, error) {
+	if len(text) > maxToken {
+		return nil, errors.New("too long")
+	}
+	algorithms := make([]jose.SignatureAlgorithm, 0, 3)
+	for _, a := range p.keys.algorithms() {
+		algorithms = append(algorithms, jose.SignatureAlgorithm(a))
+	}
+	t, err := jwt.ParseSigned(text, algorithms)
+	if err != nil {
+		return nil, err
+	}
+	if len(t.Headers) != 1 {
+		return nil, errors.New("several signatures")
+	}
+	header := t.Headers[0]
+	if kind, _ := header.ExtraHeaders[jose.HeaderType].(string); kind != "" && !strings.EqualFold(kind, "JWT") {
+		return nil, errors.New("not an ID token") // an access token is at+jwt, a logout token logout+jwt (RFC 8725 section 3.11)
+	}
+	keys := p.keys.public()
+	i := slices.IndexFunc(keys.Keys, func(k jose.JSONWebKey) bool { return k.KeyID == header.KeyID && k.Algorithm == header.Algorithm })
+	if i < 0 {
+		return nil, errors.New("no key of ours")
+	}
+	h := &hinted{}
+	if err := t.Claims(keys.Keys[i].Key, h); err != nil {
+		return nil, err
+	}
+	if h.Issuer != p.config.Issuer || h.Subject == "" || len(h.Audience) != 1 || clientID != "" && h.Audience[0] != clientID {
+		return nil, errors.New("of another issuer, or for another client")
+	}
+	return h, nil
+}
+
+// objectLifetime bounds how long a request object is good.
+const objectLifetime = 10 * time.Minute
+
+// requestObject verifies a request object (RFC 9101, OpenID Connect Core section 6) and makes its claims the parameters of the
+// request. What stands beside it is not read: nobody signed that.
+func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url.Values, object string) *parameterError {
+	wrong := func(text string) *parameterError { return &parameterError{code: "invalid_request_object", text: text} }
+	algorithm := jose.SignatureAlgorithm(c.RequestObjectAlgorithm())
+	if algorithm == "" {
+		return &parameterError{code: "request_not_supported", text: "the client has no request_object_signing_alg"}
+	}
+	if len(object) > maxToken {
+		return wrong("too long")
+	}
+	t, err := jwt.ParseSigned(object, []jose.SignatureAlgorithm{algorithm})
+	if err != nil || len(t.Headers) != 1 {
+		return wrong("not a JWT signed with " + string(algorithm))
+	}
+	header := t.Headers[0]
+	if kind, ok := header.ExtraHeaders[jose.HeaderType].(string); ok && !slices.Contains([]string{"oauth-authz-req+jwt", "jwt"}, strings.ToLower(strings.TrimPrefix(kind, "application/"))) {
+		return wrong("of another type")
+	}
+	text, err := p.config.Clients.Keys(ctx, c, header.KeyID)
+	if err != nil {
+		return wrong("no keys of the client")
+	}
+	var keys jose.JSONWebKeySet
+	if err := json.Unmarshal(text, &keys); err != nil {
+		return wrong("no keys of the client")
+	}
+	var registered jwt.Claims
+	parameters := map[string]any{}
+	verified := false
+	for _, k := range keys.Keys {
+		if header.KeyID != "" && k.KeyID != header.KeyID || k.Algorithm != "" && k.Algorithm != string(algorithm) {
+			continue
+		}
+		if verified = t.Claims(k.Key, &registered, &parameters) == nil; verified {
+			break
+		}
+	}
+	if !verified {
+		return wrong("its signature is not the client's")
+	}
+	now := time.Now()
+	expected := jwt.Expected{Issuer: c.ID(), AnyAudience: jwt.Audience{p.config.Issuer}, Time: now}
+	if err := registered.ValidateWithLeeway(expected, 30*time.Second); err != nil {
+		return wrong("iss, aud or its time is not as it must be")
+	}
+	if registered.Expiry == nil || registered.Expiry.Time().Sub(now) > objectLifetime {
+		return wrong("exp is missing or too far away")
+	}
+	if registered.ID != "" {
+		if err := p.consume(ctx, c.ID()+"\x00"+registered.ID); err != nil {
+			return wrong("it came before")
+		}
+	}
+	if id, _ := parameters["client_id"].(string); id != c.ID() || form.Get("client_id") != "" && form.Get("client_id") != c.ID() {
+		return wrong("client_id is another's")
+	}
+	clear(form)
+	for name, value := range parameters {
+		switch name {
+		case "iss", "aud", "exp", "nbf", "iat", "jti", "sub":
+			continue
+		case "request", "request_uri":
+			return wrong("it contains another")
+		}
+		switch v := value.(type) {
+		case string:
+			form.Set(name, v)
+		case float64:
+			form.Set(name, strconv.FormatFloat(v, 'f', -1, 64))
+		case map[string]any:
+			text, err := json.Marshal(v)
+			if err != nil {
+				return wrong(name + " cannot be read")
+			}
+			form.Set(name, string(text))
+		default:
+			return wrong(name + " is of a type that no parameter has")
+		}
+	}
+	return nil
+}
+
+// isClaims says whether a text is a claims parameter (OpenID Connect Core section 5.5) as far as it is understood.
+func isClaims(text string) bool {
+	var claims map[string]map[string]json.RawMessage
+	return json.Unmarshal([]byte(text), &claims) == nil
+}

@@ -1,0 +1,660 @@
+package oidc
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/luikyv/go-oidc/pkg/goidc"
+
+	"sceau/audit"
+	"sceau/oidc/authn"
+	"sceau/oidc/client"
+	"sceau/oidc/page"
+)
+
+// An attempt is what is kept, beside the parameters of the request, from a client's request to its end.
+type attempt struct {
+	// Binding is the digest of a cookie of the browser that began it: another browser that is led to its address has no part in
+	// it (O8: an attacker's own attempt, finished by his victim).
+	Binding  string `json:"binding"`
+	Token    string `json:"token"` // that forms carry
+	Language string `json:"language"`
+	Locales  string `json:"locales,omitempty"`
+	// Began is when.
+	Began time.Time `json:"began"`
+	// Hint is the sub that the client means (id_token_hint), verified.
+	Hint  string     `json:"hint,omitempty"`
+	Again page.Again `json:"again,omitempty"`
+	// Refused is what each means refused last, until its page has said it.
+	Refused map[string]refused         `json:"refused,omitempty"`
+	States  map[string]json.RawMessage `json:"states,omitempty"` // of the means
+	// Agreed is what the person consented to, in this attempt.
+	Agreed string `json:"agreed,omitempty"`
+}
+
+// A refused is a Refusal without its cause.
+type refused struct {
+	Reason     authn.Reason  `json:"reason"`
+	RetryAfter time.Duration `json:"retry,omitempty"`
+}
+
+const attemptCookie = "__Secure-sceau-attempt"
+
+// lastCookie remembers by which means this browser authenticated. It is a convenience and proves nothing.
+const lastCookie = "__Secure-sceau-means"
+
+// begin prepares an attempt. The parameters of the request are checked.
+func (p *Provider) begin(r *http.Request, as *goidc.AuthnSession, _ *goidc.Client) bool {
+	a := &attempt{Token: random(), Began: p.now()}
+	if pushed := (&attempt{}); getStore(as.Store, pushed) == nil {
+		a.Locales = pushed.Locales
+	}
+	if c := callOf(r.Context()); c != nil {
+		if c.locales != "" {
+			a.Locales = c.locales
+		}
+		a.Hint = c.hint
+	}
+	a.Language = page.Language("", a.Locales, r.Header.Get("Accept-Language"))
+	return putStore(as.Store, a) == nil
+}
+
+// pushed keeps of a pushed request what the library does not.
+func (p *Provider) pushed(ctx context.Context, as *goidc.AuthnSession, _ *goidc.Client) error {
+	c := callOf(ctx)
+	if c == nil || c.locales == "" {
+		return nil
+	}
+	return putStore(as.Store, &attempt{Locales: c.locales})
+}
+
+// A visit is one request of a browser to an attempt.
+type visit struct {
+	*Provider
+	w       http.ResponseWriter
+	r       *http.Request
+	as      *goidc.AuthnSession
+	client  *client.Client
+	attempt *attempt
+	call    *call
+	session *session
+	login   *login // of the session, that satisfies the client
+}
+
+// serve is asked by the library for every request of a browser to an attempt, the first included.
+func (p *Provider) serve(w http.ResponseWriter, r *http.Request, as *goidc.AuthnSession, c *goidc.Client) (goidc.Status, error) {
+	v := &visit{Provider: p, w: w, r: r, as: as, attempt: &attempt{}, call: callOf(r.Context())}
+	if v.call == nil {
+		return goidc.StatusFailure, errors.New("oidc: a request that did not come through the front")
+	}
+	if v.client = p.config.Clients.Client(c.ID); v.client == nil {
+		return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeUnauthorizedClient, "unknown client", errors.New("a client that is not registered any more"))
+	}
+	if err := getStore(as.Store, v.attempt); err != nil {
+		return goidc.StatusFailure, err
+	}
+	v.call.event.Client, v.call.event.Attempt = c.ID, as.ID
+	status, err := v.serve()
+	if status == goidc.StatusPending {
+		if err := putStore(as.Store, v.attempt); err != nil {
+			return goidc.StatusFailure, err
+		}
+	}
+	return status, err
+}
+
+// rest is what stands behind the address of the attempt; first is the request of the client itself.
+func (v *visit) rest() (rest string, first bool) {
+	if v.r.PathValue("callback") == "" {
+		return "", true
+	}
+	return v.r.PathValue("callback_path"), false
+}
+
+func (v *visit) address() string { return v.config.Issuer + "/authorize/" + v.as.ID }
+
+func (v *visit) serve() (goidc.Status, error) {
+	rest, first := v.rest()
+	if first {
+		return v.first()
+	}
+	if !v.bound() {
+		v.write(http.StatusForbidden, page.Expired{})
+		v.call.event.Operation = audit.OperationAuthorization
+		v.call.cause, v.call.code = errors.New("a browser that did not begin the attempt"), string(goidc.ErrorCodeAccessDenied)
+		return goidc.StatusPending, nil
+	}
+	if lang := v.r.URL.Query().Get("lang"); lang != "" && v.r.Method == http.MethodGet {
+		v.attempt.Language = page.Language(lang, v.attempt.Locales, v.r.Header.Get("Accept-Language"))
+	}
+	if v.r.Method == http.MethodPost && !v.ours() {
+		v.write(http.StatusForbidden, page.Expired{Restart: v.address()})
+		v.call.event.Operation = audit.OperationAuthorization
+		v.call.cause, v.call.code = errors.New("a form without the token of the attempt, or from another site"), string(goidc.ErrorCodeAccessDenied)
+		return goidc.StatusPending, nil
+	}
+	var err error
+	if v.session, err = v.sessionOf(v.r); err != nil {
+		return goidc.StatusFailure, err
+	}
+	switch name, below, _ := strings.Cut(rest, "/"); {
+	case rest == "":
+		v.choose()
+		return goidc.StatusPending, nil
+	case rest == "cancel" && v.r.Method == http.MethodPost:
+		return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeAccessDenied, "the person gave up", errors.New("the person gave up"))
+	case rest == "go":
+		return v.proceed()
+	case rest == "consent":
+		return v.consent()
+	case name == "m":
+		means, _, _ := strings.Cut(below, "/")
+		for i := range v.config.Means {
+			if v.config.Means[i].Name == means {
+				return v.ask(&v.config.Means[i])
+			}
+		}
+	}
+	v.write(http.StatusNotFound, page.Error{Code: "not_found", Return: v.address()})
+	return goidc.StatusPending, nil
+}
+
+// first answers the request of the client: by a code where a session satisfies it, else by leading to the attempt.
+func (v *visit) first() (goidc.Status, error) {
+	cookie := random()
+	v.attempt.Binding = digest(cookie)
+	http.SetCookie(v.w, v.cookie(attemptCookie, "/authorize/"+v.as.ID, cookie, time.Time{}))
+	var err error
+	if v.session, err = v.sessionOf(v.r); err != nil {
+		return goidc.StatusFailure, err
+	}
+	if v.login, v.attempt.Again = v.suitable(); v.login != nil {
+		return v.proceed()
+	}
+	if v.prompts("none") {
+		return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeLoginRequired, "the person has to authenticate", errors.New("prompt=none without a session that will do"))
+	}
+	to := v.address()
+	if offers := v.offers(); len(offers) == 1 && v.attempt.Again == 0 {
+		to = offers[0].URL
+	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	return goidc.StatusPending, nil
+}
+
+func (v *visit) prompts(value string) bool {
+	return slices.Contains(strings.Fields(string(v.as.Prompt)), value)
+}
+
+// bound says whether the request is of the browser that began the attempt.
+func (v *visit) bound() bool {
+	c, err := v.r.Cookie(attemptCookie)
+	return err == nil && v.attempt.Binding != "" && subtle.ConstantTimeCompare([]byte(digest(c.Value)), []byte(v.attempt.Binding)) == 1
+}
+
+// ours says whether a form was written by us for this attempt (O8: CSRF).
+func (v *visit) ours() bool {
+	if o := v.r.Header.Get("Origin"); o != "" && o != origin(v.config.Issuer) && (v.config.SecureIssuer == "" || o != origin(v.config.SecureIssuer)) {
+		return false
+	}
+	return subtle.ConstantTimeCompare([]byte(v.r.PostFormValue("token")), []byte(v.attempt.Token)) == 1
+}
+
+// maxAge is how old an authentication may be: the client's rule, and less where the request says so (EXI FI 25, RECO FI 01).
+func (v *visit) maxAge() time.Duration {
+	asked := time.Duration(-1)
+	if v.as.MaxAuthnAgeSecs != nil {
+		asked = time.Duration(*v.as.MaxAuthnAgeSecs) * time.Second
+	}
+	return v.client.Session().MaxAge(asked)
+}
+
+// admits says whether an authentication with these references is strong enough: for the client and, where the request says that it
+// is essential, for one of the values of acr (OpenID Connect Core section 5.5.1.1).
+func (v *visit) admits(references []string) bool {
+	if !v.client.Session().Admits(references) {
+		return false
+	}
+	essential := v.essential()
+	return len(essential) == 0 || slices.Contains(essential, acrOf(v.client, references, essential))
+}
+
+// acrOf is the value of acr that references reach: the first of those wanted, or else the strongest.
+func acrOf(c *client.Client, references, wanted []string) string {
+	s := c.Session()
+	for _, value := range wanted {
+		if s.Reaches(value, references) {
+			return value
+		}
+	}
+	return s.ACR(references)
+}
+
+// essential are the values of acr without which the client wants no token.
+func (v *visit) essential() []string {
+	if v.as.Claims == nil {
+		return nil
+	}
+	info, ok := v.as.Claims.IDTokenClaim("acr")
+	if !ok || !info.IsEssential {
+		return nil
+	}
+	if info.Value != "" {
+		return []string{info.Value}
+	}
+	return info.Values
+}
+
+// wanted are the values of acr that the client would like, by its preference.
+func (v *visit) wanted() []string {
+	if e := v.essential(); len(e) > 0 {
+		return e
+	}
+	return strings.Fields(v.as.ACRValues)
+}
+
+// suitable is the authentication of the session out of which the client may have a code, the strongest wish of the client first and
+// then the newest; or why there is none.
+func (v *visit) suitable() (*login, page.Again) {
+	s := v.session
+	if s == nil || v.attempt.Hint != "" && v.attempt.Hint != v.subject(&s.Account) {
+		return nil, 0
+	}
+	asked := v.prompts("login") || v.prompts("select_account")
+	now, age := v.now(), v.maxAge()
+	var best *login
+	again := page.AgainStronger
+	for i := range s.Logins {
+		l := &s.Logins[i]
+		switch fresh := v.fresh(l); {
+		case !v.admits(l.References):
+			continue
+		case asked && !fresh:
+			again = page.AgainAsked
+			continue
+		case now.Sub(l.Time) >= age && !fresh: // what is made for this request is young enough for it
+			again = page.AgainTooOld
+			continue
+		}
+		if best == nil || v.rank(l) < v.rank(best) || v.rank(l) == v.rank(best) && l.Time.After(best.Time) {
+			best = l
+		}
+	}
+	if best == nil {
+		return nil, again
+	}
+	if !v.prompts("none") && len(v.essential()) == 0 && v.rank(best) == len(v.wanted()) && v.rank(best) > 0 && v.reachable() {
+		return nil, page.AgainStronger // what it has reaches none of the wishes, and a means would
+	}
+	return best, 0
+}
+
+// clocks is how far the clock of who says when somebody authenticated may be behind ours.
+const clocks = time.Minute
+
+// fresh says whether an authentication was made for this request: in its attempt, and not inherited from before it.
+func (v *visit) fresh(l *login) bool {
+	return l.Attempt == digest(v.as.ID) && !l.Time.Before(v.attempt.Began.Add(-clocks))
+}
+
+// notBefore is when an authentication has to have been made at the earliest to be of use.
+func (v *visit) notBefore() time.Time {
+	if v.prompts("login") || v.prompts("select_account") {
+		return v.attempt.Began.Add(-clocks)
+	}
+	return v.now().Add(-max(v.maxAge(), clocks))
+}
+
+// rank is the place of the acr of an authentication among those wanted; their number, where it reaches none.
+func (v *visit) rank(l *login) int {
+	wanted := v.wanted()
+	acr := acrOf(v.client, l.References, wanted)
+	if i := slices.Index(wanted, acr); i >= 0 {
+		return i
+	}
+	return len(wanted)
+}
+
+// reachable says whether some means reaches one of the values of acr that are wanted.
+func (v *visit) reachable() bool {
+	wanted := v.wanted()
+	return slices.ContainsFunc(v.config.Means, func(m Means) bool {
+		return v.admits(m.References()) && slices.Contains(wanted, acrOf(v.client, m.References(), wanted))
+	})
+}
+
+// offers are the means that the client admits.
+func (v *visit) offers() (offers []page.Offer) {
+	last := ""
+	if c, err := v.r.Cookie(lastCookie); err == nil {
+		last = c.Value
+	}
+	narrow := len(v.wanted()) > 0 && v.reachable()
+	for i := range v.config.Means {
+		m := &v.config.Means[i]
+		if !v.admits(m.References()) {
+			continue
+		}
+		if narrow && !slices.Contains(v.wanted(), acrOf(v.client, m.References(), v.wanted())) {
+			continue
+		}
+		offers = append(offers, page.Offer{Kind: m.Kind, Label: m.Labels[v.attempt.Language], Names: m.Cards, URL: v.meansURL(v.config.Issuer, m), Last: m.Name == last})
+	}
+	return offers
+}
+
+func (v *visit) meansURL(base string, m *Means) string {
+	return base + "/authorize/" + v.as.ID + "/m/" + m.Name
+}
+
+func (v *visit) choose() {
+	offers := v.offers()
+	if len(offers) == 0 {
+		v.write(http.StatusForbidden, page.Insufficient{Cancel: v.address() + "/cancel"})
+		return
+	}
+	v.write(http.StatusOK, page.Choose{Means: offers, Again: v.attempt.Again, Cancel: v.address() + "/cancel"})
+}
+
+func (v *visit) pages() authn.Pages {
+	names := v.config.Names
+	view := page.View{
+		Static: v.path + "/static", Establishment: names[v.attempt.Language], Client: v.client.Name(v.attempt.Language),
+		Token: v.attempt.Token, Redirects: []string{origin(v.as.RedirectURI)}, Support: v.config.Support,
+	}
+	if view.Establishment == "" {
+		view.Establishment = names["fr"]
+	}
+	if v.config.SecureIssuer != "" {
+		view.Redirects = append(view.Redirects, origin(v.config.SecureIssuer), origin(v.config.Issuer))
+	}
+	return v.Provider.pages.For(v.r, v.attempt.Language, view)
+}
+
+func (v *visit) write(status int, value any) { v.pages().Write(v.w, v.r, status, value) }
+
+// ask lets a means answer the request.
+func (v *visit) ask(m *Means) (goidc.Status, error) {
+	if !v.admits(m.References()) {
+		v.write(http.StatusForbidden, page.Insufficient{Means: v.offers(), Cancel: v.address() + "/cancel"})
+		return goidc.StatusPending, nil
+	}
+	now := v.now()
+	a := &authn.Attempt{
+		ID: v.as.ID, Issuer: v.config.Issuer, URL: v.meansURL(v.config.Issuer, m), ReturnURL: v.address(), Language: v.attempt.Language,
+		Hint: v.as.LoginHint, State: v.attempt.States[m.Name], Token: v.attempt.Token, Now: now,
+		NotBefore: v.notBefore(), Pages: v.pages(),
+	}
+	if v.config.SecureIssuer != "" {
+		a.SecureURL = v.meansURL(v.config.SecureIssuer, m)
+	}
+	if said, ok := v.attempt.Refused[m.Name]; ok && v.r.Method == http.MethodGet {
+		a.Refused = &authn.Refusal{Reason: said.Reason, RetryAfter: said.RetryAfter}
+		delete(v.attempt.Refused, m.Name)
+	}
+	proof, err := m.Serve(v.w, v.r, a)
+	if v.attempt.States == nil {
+		v.attempt.States = map[string]json.RawMessage{}
+	}
+	if len(a.State) > 0 {
+		v.attempt.States[m.Name] = a.State
+	} else {
+		delete(v.attempt.States, m.Name)
+	}
+	if proof == nil && err == nil {
+		return goidc.StatusPending, nil
+	}
+	v.call.event.Operation, v.call.event.Means = audit.OperationAuthentication, m.Name
+	if err == nil {
+		err = v.proven(m, proof)
+	}
+	if err != nil {
+		return v.refuse(m, err)
+	}
+	delete(v.attempt.States, m.Name)
+	http.SetCookie(v.w, v.cookie(lastCookie, "/", m.Name, now.Add(90*24*time.Hour)))
+	return v.again()
+}
+
+// again leads on to what is next, by a request of its own: Chromium holds the whole chain of redirects behind a form against
+// form-action, and where a client leads next is not ours to know.
+func (v *visit) again() (goidc.Status, error) {
+	to := v.address() + "/go"
+	if v.r.Method == http.MethodGet {
+		http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	} else {
+		v.write(http.StatusOK, page.Continue{URL: to})
+	}
+	return goidc.StatusPending, nil
+}
+
+// refuse leads a person who was refused back to the means, whose page tells him what he may know of why.
+func (v *visit) refuse(m *Means, err error) (goidc.Status, error) {
+	v.call.cause, v.call.code = err, string(goidc.ErrorCodeAccessDenied)
+	var refusal *authn.Refusal
+	if !errors.As(err, &refusal) {
+		v.call.event.Outcome = audit.Fault
+		v.write(http.StatusServiceUnavailable, page.Error{Code: "temporarily_unavailable", AuditID: v.call.event.ID.String(), Return: v.address()})
+		return goidc.StatusPending, nil
+	}
+	v.call.event.Outcome = audit.Refused
+	to := v.meansURL(v.config.Issuer, m)
+	if refusal.Reason == authn.Cancelled {
+		to = v.address()
+	} else {
+		if v.attempt.Refused == nil {
+			v.attempt.Refused = map[string]refused{}
+		}
+		v.attempt.Refused[m.Name] = refused{refusal.Reason, refusal.RetryAfter}
+	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	return goidc.StatusPending, nil
+}
+
+// proven puts what was proven into the session.
+func (v *visit) proven(m *Means, proof *authn.Proof) error {
+	e := &v.call.event
+	now := v.now()
+	e.Methods, e.AuthTime = proof.References, proof.Time
+	e.Identity = audit.Party{Kind: string(m.Kind), Identifier: audit.Identifier{Type: proof.Identifier.Type, Value: proof.Identifier.Value}}
+	e.Credential = proof.Credential
+	switch {
+	case proof.Identifier.Type == "" || proof.Identifier.Value == "" || len(proof.References) == 0 || proof.Time.IsZero():
+		return fmt.Errorf("oidc: means %q proved too little", m.Name)
+	case proof.Time.After(now.Add(time.Minute)):
+		return fmt.Errorf("oidc: means %q proved something in the future", m.Name)
+	}
+	l := login{ID: e.ID.String(), Attempt: digest(v.as.ID), Means: m.Name, References: proof.References, Time: proof.Time, Identifier: proof.Identifier,
+		Credential: proof.Credential, Attributes: proof.Attributes}
+	if l.Time.After(now) {
+		l.Time = now
+	}
+	if proof.Certificate != nil {
+		sum := sha256.Sum256(proof.Certificate)
+		e.Identity.Fingerprint, l.Certificate = sum, base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	account := proof.Account
+	if account == nil {
+		var err error
+		if account, err = v.config.Accounts.Find(v.r.Context(), proof.Identifier); errors.Is(err, authn.ErrNoAccount) {
+			return &authn.Refusal{Reason: authn.NotProven, Cause: err}
+		} else if err != nil {
+			return err
+		}
+	}
+	if account.ID == "" {
+		return errors.New("oidc: an account without an id")
+	}
+	e.Subject, e.Sealed.Account = audit.Identifier{Type: audit.SubjectType, Value: v.subject(account)}, account.ID
+	if account.Locked {
+		return &authn.Refusal{Reason: authn.NotProven, Cause: errors.New("the account is closed")}
+	}
+	if v.attempt.Hint != "" && v.attempt.Hint != v.subject(account) {
+		return &authn.Refusal{Reason: authn.NotProven, Cause: errors.New("another person than the one that the client means")}
+	}
+	s := v.session
+	if s != nil && s.Account.ID != account.ID {
+		if _, err := v.over(v.r.Context(), s); err != nil { // another person at the same browser: what was there ends
+			return err
+		}
+		s = nil
+	}
+	if s == nil {
+		s = &session{SID: random(), Created: now}
+	}
+	s.Account, s.Seen = *account, now
+	s.add(l)
+	e.Session = s.SID
+	v.session = s
+	// The trail has the authentication before anybody gets anything out of it.
+	if err := v.record(v.r.Context(), v.call); err != nil {
+		return err
+	}
+	return v.keep(v.r.Context(), v.w, s)
+}
+
+// proceed gives the client its code, where everything is there that it takes.
+func (v *visit) proceed() (goidc.Status, error) {
+	if v.login == nil {
+		if v.login, v.attempt.Again = v.suitable(); v.login == nil {
+			http.Redirect(v.w, v.r, v.address(), http.StatusSeeOther)
+			return goidc.StatusPending, nil
+		}
+	}
+	if missing, err := v.consents(); err != nil {
+		return goidc.StatusFailure, err
+	} else if missing {
+		if v.prompts("none") {
+			return goidc.StatusFailure, goidc.WrapError("consent_required", "the person has to consent", errors.New("prompt=none without consent"))
+		}
+		http.Redirect(v.w, v.r, v.address()+"/consent", http.StatusSeeOther)
+		return goidc.StatusPending, nil
+	}
+	now := v.now()
+	until := v.login.Time.Add(v.client.Session().MaxAuthenticationAge())
+	r := &released{
+		Subject: v.subject(&v.session.Account), SID: v.session.SID, Session: v.session.key, Login: *v.login, Account: v.session.Account,
+		ACR: acrOf(v.client, v.login.References, v.wanted()), Until: until,
+	}
+	if !now.Before(until) {
+		return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeLoginRequired, "the authentication is too old", errors.New("the authentication is too old"))
+	}
+	v.as.Subject, v.as.Username, v.as.GrantedScopes = r.Subject, v.session.Account.Username, v.as.Scopes
+	v.call.event.Operation = audit.OperationAuthorization
+	return goidc.StatusSuccess, putStore(v.as.Store, r)
+}
+
+// consented is what a person has agreed to once: the scopes and the terms of a client.
+func (v *visit) consented() string {
+	asked := strings.Fields(v.as.Scopes)
+	slices.Sort(asked)
+	return strings.Join([]string{v.subject(&v.session.Account), v.client.ID(), strings.Join(slices.Compact(asked), " "), v.client.TermsURL()}, "\x00")
+}
+
+// consentLifetime is how long it is remembered.
+const consentLifetime = 365 * 24 * time.Hour
+
+func (v *visit) consents() (missing bool, err error) {
+	if v.client.Consent() == client.ConsentNone && !v.prompts("consent") {
+		return false, nil
+	}
+	what := v.consented()
+	if v.attempt.Agreed == digest(what) {
+		return false, nil
+	}
+	if v.prompts("consent") {
+		return true, nil
+	}
+	_, err = v.state.store.Get(v.r.Context(), v.state.key("consent", what))
+	if errors.Is(err, ErrNotFound) {
+		return true, nil
+	}
+	return false, err
+}
+
+func (v *visit) consent() (goidc.Status, error) {
+	if v.login, v.attempt.Again = v.suitable(); v.login == nil {
+		http.Redirect(v.w, v.r, v.address(), http.StatusSeeOther)
+		return goidc.StatusPending, nil
+	}
+	shown := page.Consent{Action: v.address() + "/consent", Person: personName(&v.session.Account)}
+	for _, s := range strings.Fields(v.as.Scopes) {
+		shown.Scopes = append(shown.Scopes, page.Scope{Name: s})
+	}
+	if v.client.Consent() == client.ConsentTerms {
+		shown.Terms = &page.Terms{URL: v.client.TermsURL()}
+	}
+	if v.r.Method != http.MethodPost {
+		v.write(http.StatusOK, shown)
+		return goidc.StatusPending, nil
+	}
+	if v.r.PostFormValue("decision") == "allow" && shown.Terms != nil && v.r.PostFormValue("terms") != "accepted" {
+		shown.TermsMissing = true
+		v.write(http.StatusUnprocessableEntity, shown)
+		return goidc.StatusPending, nil
+	}
+	e := &v.call.event
+	e.Operation, e.Session, e.Scope = audit.OperationConsent, v.session.SID, v.as.Scopes
+	e.Subject = audit.Identifier{Type: audit.SubjectType, Value: v.subject(&v.session.Account)}
+	if v.r.PostFormValue("decision") != "allow" {
+		return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeAccessDenied, "the person did not consent", errors.New("the person did not consent"))
+	}
+	what := v.consented()
+	v.attempt.Agreed = digest(what)
+	if err := v.state.store.Put(v.r.Context(), v.state.key("consent", what), []byte{1}, v.now().Add(consentLifetime)); err != nil {
+		return goidc.StatusFailure, err
+	}
+	return v.again()
+}
+
+func personName(a *authn.Account) string {
+	if a.Name != "" {
+		return a.Name
+	}
+	return strings.TrimSpace(a.GivenName + " " + a.FamilyName)
+}
+
+// unredirected writes the page of an error that cannot be told to the client: nobody knows whose browser is to be led where.
+func (p *Provider) unredirected(w http.ResponseWriter, r *http.Request, err error) error {
+	c := callOf(r.Context())
+	var known goidc.Error
+	code := string(goidc.ErrorCodeInternalError)
+	if errors.As(err, &known) {
+		code = string(known.Code)
+	}
+	status := http.StatusBadRequest
+	id := ""
+	if c != nil {
+		c.cause, c.code, id = err, code, c.event.ID.String()
+	}
+	if code == string(goidc.ErrorCodeInternalError) {
+		status = http.StatusInternalServerError
+	}
+	p.write(w, r, status, page.Error{Code: code, AuditID: id})
+	return nil
+}
+
+// write writes a page that belongs to no attempt.
+func (p *Provider) write(w http.ResponseWriter, r *http.Request, status int, value any) {
+	p.writeWith(w, r, status, r.URL.Query(), "", value)
+}
+
+// writeWith does it with the parameters of the request, and with the token that forms of the page carry.
+func (p *Provider) writeWith(w http.ResponseWriter, r *http.Request, status int, form url.Values, token string, value any) {
+	language := page.Language(r.URL.Query().Get("lang"), form.Get("ui_locales"), r.Header.Get("Accept-Language"))
+	name := p.config.Names[language]
+	if name == "" {
+		name = p.config.Names["fr"]
+	}
+	p.pages.For(r, language, page.View{Static: p.path + "/static", Establishment: name, Token: token, Support: p.config.Support}).Write(w, r, status, value)
+}

@@ -1,0 +1,209 @@
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"sceau/oidc/authn"
+)
+
+// A session is what one browser holds with an establishment after its person has authenticated: explicit authentications, each with
+// its instant, and the clients that were told of them. It proves nothing by its age: every client has a rule of how old
+// an authentication may be (EXI FI 25).
+type session struct {
+	SID     string        `json:"sid"` // the claim sid, random; the cookie is another secret
+	Account authn.Account `json:"account"`
+	Logins  []login       `json:"logins"` // the newest last, one of each means
+	Created time.Time     `json:"created"`
+	Seen    time.Time     `json:"seen"`
+	// Clients are those that have tokens out of the session, with their grants: they end with it.
+	Clients map[string][]string `json:"clients,omitempty"`
+
+	key    string // in the store, which has no cookie
+	stored []byte // as it was read
+}
+
+// A login is one explicit authentication.
+type login struct {
+	ID          string              `json:"id"` // in the audit trail
+	Attempt     string              `json:"attempt"`
+	Means       string              `json:"means"`
+	References  []string            `json:"amr"`
+	Time        time.Time           `json:"time"`
+	Identifier  authn.Identifier    `json:"identifier"`
+	Credential  string              `json:"credential,omitempty"`
+	Certificate string              `json:"certificate,omitempty"` // x5t#S256
+	Attributes  map[string][]string `json:"attributes,omitempty"`
+}
+
+// maxLogins bounds the authentications that a session remembers.
+const maxLogins = 8
+
+// add puts a login in, in the place of an earlier one by the same means.
+func (s *session) add(l login) {
+	s.Logins = slices.DeleteFunc(s.Logins, func(o login) bool { return o.Means == l.Means })
+	s.Logins = append(s.Logins, l)
+	if len(s.Logins) > maxLogins {
+		s.Logins = slices.Delete(s.Logins, 0, len(s.Logins)-maxLogins)
+	}
+}
+
+// sessionEnd is when a session ends: when it was idle for too long, and in any case.
+func (p *Provider) sessionEnd(s *session) time.Time {
+	end := s.Created.Add(p.config.SessionLifetime)
+	if idle := s.Seen.Add(p.config.SessionIdle); idle.Before(end) {
+		end = idle
+	}
+	return end
+}
+
+// sessionCookie is the name of the cookie. Its path is the establishment's, so that another one never sees it.
+const sessionCookie = "__Secure-sceau-session"
+
+func (p *Provider) cookie(name, path, value string, until time.Time) *http.Cookie {
+	c := &http.Cookie{Name: name, Value: value, Path: p.path + path, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode}
+	if value == "" {
+		c.MaxAge = -1
+	} else if !until.IsZero() {
+		c.Expires = until
+	}
+	return c
+}
+
+// sessionOf is the session of a browser, or nil.
+func (p *Provider) sessionOf(r *http.Request) (*session, error) {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil || c.Value == "" {
+		return nil, nil
+	}
+	return p.session(r.Context(), p.state.key("session", c.Value))
+}
+
+func (p *Provider) session(ctx context.Context, key string) (*session, error) {
+	text, err := p.state.store.Get(ctx, key)
+	if err != nil {
+		if errors.Is(err, ErrNotFound) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	s := &session{key: key, stored: text}
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, err
+	}
+	if !p.now().Before(p.sessionEnd(s)) {
+		return nil, nil
+	}
+	return s, nil
+}
+
+// keep writes a session under a new cookie, in the place of the one it had: nobody who knew that one has the session that is
+// more than it was (O8: fixation).
+func (p *Provider) keep(ctx context.Context, w http.ResponseWriter, s *session) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	cookie, old, end := random(), s.key, p.sessionEnd(s)
+	s.key, s.stored = p.state.key("session", cookie), text
+	if err := p.state.store.Put(ctx, s.key, text, end); err != nil {
+		return err
+	}
+	// Who knows the claim sid (a client, by its tokens) finds the session by it, to end it: the cookie it never learns.
+	if err := p.state.put(ctx, p.state.key("sid", s.SID), s.key, end); err != nil {
+		return err
+	}
+	http.SetCookie(w, p.cookie(sessionCookie, "/", cookie, time.Time{}))
+	if old == "" {
+		return nil
+	}
+	return p.state.store.Delete(ctx, old)
+}
+
+// told remembers that a client has a grant out of the session, or that the session is used. Another request may write it at
+// the same time: nothing of either is lost, since a client that is forgotten is not told of a logout.
+func (p *Provider) told(ctx context.Context, s *session, client, grant string) error {
+	for range 10 {
+		s.Seen = p.now()
+		if client != "" && !slices.Contains(s.Clients[client], grant) {
+			if s.Clients == nil {
+				s.Clients = map[string][]string{}
+			}
+			grants := append(s.Clients[client], grant)
+			if len(grants) > maxGrants {
+				grants = grants[len(grants)-maxGrants:]
+			}
+			s.Clients[client] = grants
+		}
+		text, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		end := p.sessionEnd(s)
+		switch swapped, err := p.state.store.Swap(ctx, s.key, s.stored, text, end); {
+		case err != nil:
+			return err
+		case swapped:
+			s.stored = text
+			return p.state.put(ctx, p.state.key("sid", s.SID), s.key, end)
+		}
+		now, err := p.session(ctx, s.key)
+		if err != nil {
+			return err
+		}
+		if now == nil {
+			return errSessionOver
+		}
+		*s = *now
+	}
+	return errors.New("oidc: a session that is written by too many at once")
+}
+
+// maxGrants bounds the grants of one client in one session: those before are over for long.
+const maxGrants = 32
+
+var errSessionOver = errors.New("oidc: the session has ended meanwhile")
+
+// end ends a session: nothing is found by its cookie, and what clients have out of it is revoked.
+func (p *Provider) end(ctx context.Context, s *session) error {
+	var errs []error
+	for _, grants := range s.Clients {
+		for _, id := range grants {
+			g, err := p.state.Grant(ctx, id)
+			if err == nil {
+				err = p.state.revoke(ctx, g)
+			}
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	errs = append(errs, p.state.store.Delete(ctx, s.key), p.state.store.Delete(ctx, p.state.key("sid", s.SID)))
+	return errors.Join(errs...)
+}
+
+// sessionBySID finds a session by the claim sid of a token of ours.
+func (p *Provider) sessionBySID(ctx context.Context, sid string) (*session, error) {
+	var key string
+	if err := p.state.get(ctx, p.state.key("sid", sid), &key); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	return p.session(ctx, key)
+}
+
+// origin of an address: scheme, host and port.
+func origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
