@@ -409,7 +409,8 @@ func FuzzVerify(f *testing.F) {
 		if (p == nil) != (err != nil) || err != nil && reasonOf(err) == 0 {
 			t.Fatalf("%v with %v", p, err)
 		}
-		if p != nil && text != whole {
+		// The last signature may be written otherwise; all before it is signed.
+		if p != nil && text[:strings.LastIndexByte(text, '.')] != whole[:strings.LastIndexByte(whole, '.')] {
 			t.Fatalf("another presentation is accepted: %q", text)
 		}
 	})
