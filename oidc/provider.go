@@ -245,6 +245,9 @@ func (p *Provider) Issuer() string { return p.config.Issuer }
 // Tenant is the claim tid.
 func (p *Provider) Tenant() string { return p.config.Tenant }
 
+// Clients are the relying parties.
+func (p *Provider) Clients() []*client.Client { return p.config.Clients.Clients() }
+
 // scopes are those that a client may ask for. What an application may see beyond openid depends on its registration.
 var scopes = []string{"openid", "profile", "email", "offline_access"}
 

@@ -5,32 +5,30 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
-
-	"sceau/oidc/means/totp"
 )
 
-// Steps keeps in a Store which steps of the one-time codes of an establishment were taken: of all replicas that share it, one takes a code.
-func Steps(s Store, tenant string) totp.Steps { return steps{s, tenant} }
-
-type steps struct {
-	store  Store
-	tenant string
+// Steps keeps in a Store which steps of the one-time codes of an establishment were taken (totp.Steps): of all replicas that share
+// it, one takes a code.
+type Steps struct {
+	Store  Store
+	Tenant string
 }
 
 // stepLife is for how long a step is remembered: longer than any verifier takes its code.
 const stepLife = time.Hour
 
-func (s steps) Use(ctx context.Context, account string, step int64) (bool, error) {
-	key := s.tenant + "/totp/" + digest(account)
+// Use implements totp.Steps.
+func (s Steps) Use(ctx context.Context, account string, step int64) (bool, error) {
+	key := s.Tenant + "/totp/" + digest(account)
 	value, err := json.Marshal(step)
 	if err != nil {
 		return false, err
 	}
 	for range 10 {
-		old, err := s.store.Get(ctx, key)
+		old, err := s.Store.Get(ctx, key)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			if added, err := s.store.Add(ctx, key, value, time.Now().Add(stepLife)); err != nil || added {
+			if added, err := s.Store.Add(ctx, key, value, time.Now().Add(stepLife)); err != nil || added {
 				return added, err
 			}
 			continue // another was first: see which
@@ -44,7 +42,7 @@ func (s steps) Use(ctx context.Context, account string, step int64) (bool, error
 		if step <= last {
 			return false, nil
 		}
-		if swapped, err := s.store.Swap(ctx, key, old, value, time.Now().Add(stepLife)); err != nil || swapped {
+		if swapped, err := s.Store.Swap(ctx, key, old, value, time.Now().Add(stepLife)); err != nil || swapped {
 			return swapped, err
 		}
 	}

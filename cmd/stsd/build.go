@@ -22,6 +22,7 @@ import (
 	"sceau/audit"
 	"sceau/audit/metrics"
 	"sceau/certs"
+	"sceau/cmd/stsd/face"
 	"sceau/policy"
 	"sceau/policy/authzen"
 	"sceau/policy/store"
@@ -58,6 +59,8 @@ type system struct {
 	decisionClients []authzen.Client
 	metadataKey     *authzen.MetadataKey // of decisions; nil: metadata are unsigned
 	decisions       *decisions           // nil: not configured
+
+	face *face.Face // nil: not configured
 
 	durability audit.Durability
 
@@ -123,6 +126,9 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 	s.decisionTLS, s.decisionClients = s.checkDecisions(p)
 	s.checkAudit(p)
 	s.checkRetention(p)
+	if dry {
+		s.checkFace(p)
+	}
 	s.checkNames(p)
 	if len(p.list) > 0 {
 		s.close()
@@ -136,6 +142,11 @@ func (s *system) close() {
 	s.supply.close()
 	for _, end := range s.retired {
 		end()
+	}
+	if s.face != nil {
+		if err := s.face.Close(); err != nil {
+			s.log.Error("the OpenID Connect face", "error", err)
+		}
 	}
 	if s.verifier != nil {
 		s.verifier.Close()
@@ -321,7 +332,7 @@ func (s *system) assemble(p *problems) {
 	for _, soa := range soap.SOACodes() {
 		codes = append(codes, soa.Code)
 	}
-	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen", servicePolicy}, Codes: codes})
+	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen", audit.ServiceOIDC, servicePolicy}, Codes: codes})
 	if err != nil {
 		p.add(0, "metrics: %v", err)
 		return
@@ -356,6 +367,7 @@ func (s *system) assemble(p *problems) {
 	}
 	s.publish(s.now())
 	s.openDecisions(p)
+	s.openFace(p)
 	s.recordPolicies(s.set, nil)
 }
 

@@ -110,7 +110,9 @@ type fileConfig struct {
 	Definitions []definitionConfig `yaml:"definitions"`
 	Policy      policyConfig       `yaml:"policy"`
 	Decisions   decisionsConfig    `yaml:"decisions"`
-	Audit       struct {
+	// OIDC names the configuration file of the OpenID Connect face.
+	OIDC  value[string] `yaml:"oidc"`
+	Audit struct {
 		Dir        value[string] `yaml:"dir"`
 		Durability value[string] `yaml:"durability"`
 		Retention  value[period] `yaml:"retention"`

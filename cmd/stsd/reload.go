@@ -58,6 +58,10 @@ func (s *system) reload(path string) (err error) {
 	if err := s.service.Check(settings); err != nil {
 		return err
 	}
+	oidc, err := next.nextFace(s)
+	if err != nil {
+		return err
+	}
 	decisions := next.decisionsSettings(next.rules, next.decisionClients)
 	if s.decisions != nil && c.Decisions.configured() {
 		if err := s.decisions.handler.Check(decisions); err != nil {
@@ -93,6 +97,13 @@ func (s *system) reload(path string) (err error) {
 		s.decisions.withdrawn.Store(!c.Decisions.configured())
 	}
 	keys := needRestart(s.config, c)
+	if oidc != nil {
+		more, err := s.face.Replace(oidc) // it was checked
+		if err != nil {
+			return err
+		}
+		keys = append(keys, more...)
+	}
 	if len(keys) > 0 {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)
 	}
@@ -123,6 +134,7 @@ func needRestart(old, new *fileConfig) (keys []string) {
 	}{
 		{"listen", slices.Equal(addresses(old), addresses(new))},
 		{"admin", old.Admin.V == new.Admin.V},
+		{"oidc", (old.OIDC.V == "") == (new.OIDC.V == "")},
 		{"decisions", old.Decisions.Listener.Address.V == new.Decisions.Listener.Address.V &&
 			(old.Decisions.Listener.Certificate.V == "") == (new.Decisions.Listener.Certificate.V == "")},
 		{"public-url", old.PublicURL.V == new.PublicURL.V},

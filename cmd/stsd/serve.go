@@ -249,7 +249,12 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 		}
 		defer s.decisions.listener.Close()
 	}
-	failed := make(chan error, len(listeners)+2)
+	if s.face != nil {
+		if err := s.face.Listen(s.bound); err != nil {
+			return err
+		}
+	}
+	failed := make(chan error, len(listeners)+3)
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
@@ -259,6 +264,10 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	if s.decisions != nil {
 		go func() { failed <- s.decisions.serve() }()
 		s.log.Info("decisions", "address", s.config.Decisions.url())
+	}
+	if s.face != nil {
+		go func() { failed <- s.face.Serve() }()
+		s.log.Info("OpenID Connect", "addresses", s.face.Addresses(), "issuers", s.face.Issuers())
 	}
 	s.logSigner()
 	watching, stopWatching := context.WithCancel(ctx)
@@ -296,6 +305,9 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	}
 	if s.decisions != nil {
 		stopped = errors.Join(stopped, s.decisions.shutdown(stopping))
+	}
+	if s.face != nil {
+		stopped = errors.Join(stopped, s.face.Shutdown(stopping))
 	}
 	return errors.Join(err, stopped)
 }

@@ -213,7 +213,7 @@ func (f *Face) password(k *MeansConfig, persons accounts, tenant string) (authn.
 	}
 	if c.Second != password.Without {
 		var err error
-		if c.Codes, err = totp.New(totp.Config{Secrets: persons, Steps: oidc.Steps(f.store, tenant)}); err != nil {
+		if c.Codes, err = totp.New(totp.Config{Secrets: persons, Steps: oidc.Steps{Store: f.store, Tenant: tenant}}); err != nil {
 			return nil, err
 		}
 	}

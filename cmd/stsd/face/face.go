@@ -280,7 +280,7 @@ func (f *Face) Serve() error {
 	return errors.Join(errs...)
 }
 
-// Shutdown finishes what is under way and closes everything.
+// Shutdown finishes what is under way and ends Serve. Close comes after it.
 func (f *Face) Shutdown(ctx context.Context) error {
 	var errs []error
 	for _, s := range []*server{f.plain, f.secure} {
@@ -288,10 +288,10 @@ func (f *Face) Shutdown(ctx context.Context) error {
 			errs = append(errs, s.http.Shutdown(ctx))
 		}
 	}
-	return errors.Join(append(errs, f.Close())...)
+	return errors.Join(errs...)
 }
 
-// Close closes a face that does not serve.
+// Close closes a face that serves no longer, or never did.
 func (f *Face) Close() error {
 	close(f.ending)
 	f.closing.Wait()
@@ -309,13 +309,28 @@ func (f *Face) close() error {
 // grace is for how long what was replaced is still there, for requests under way.
 const grace = 45 * time.Second
 
-// Check says what is wrong with a configuration that would replace the one in force.
-func (f *Face) Check(c *Config) error {
+// Check says what is wrong with a configuration that would replace the one in force, and whether a client of it wants the trail
+// kept.
+func (f *Face) Check(c *Config) (retains bool, err error) {
 	e, err := f.establish(c)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return e.end()
+	return e.retains(), e.end()
+}
+
+// RetainsAudit says whether a client wants the trail kept three months at least (EXI FI 36).
+func (f *Face) RetainsAudit() bool { return f.now.Load().retains() }
+
+func (e *establishments) retains() bool {
+	for _, p := range e.providers {
+		for _, c := range p.Clients() {
+			if c.RetainAudit() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Replace puts another configuration in force: establishments, clients, keys, means, certificates of the listeners. Sessions and
