@@ -33,11 +33,11 @@ type attempt struct {
 	// Began is when.
 	Began time.Time `json:"began"`
 	// Hint is the sub that the client means (id_token_hint), verified.
-	Hint   string                     `json:"hint,omitempty"`
-	Again  page.Again                 `json:"again,omitempty"`
+	Hint  string     `json:"hint,omitempty"`
+	Again page.Again `json:"again,omitempty"`
 	// Refused is what each means refused last, until its page has said it.
-	Refused map[string]refused `json:"refused,omitempty"`
-	States map[string]json.RawMessage `json:"states,omitempty"` // of the means
+	Refused map[string]refused         `json:"refused,omitempty"`
+	States  map[string]json.RawMessage `json:"states,omitempty"` // of the means
 	// Agreed is what the person consented to, in this attempt.
 	Agreed string `json:"agreed,omitempty"`
 }

@@ -47,6 +47,10 @@ func readAssertion(text string) (a assertion, err error) {
 	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
 		return a, errors.New("not a signed token of three parts")
 	}
+	// encoding/base64 passes over line ends, and leaves bits over: a token has one form.
+	if _, err := base64.RawURLEncoding.Strict().DecodeString(parts[2]); err != nil || strings.ContainsAny(text, "\r\n") {
+		return a, errors.New("not base64url")
+	}
 	if len(parts[0]) > maxHeader {
 		return a, errors.New("a header that is too large")
 	}

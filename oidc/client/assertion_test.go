@@ -207,6 +207,8 @@ func TestO4Assertions(t *testing.T) {
 		{name: "a JWE", assertion: "e30.e30.e30.e30.e30", want: bad},
 		{name: "JSON form", assertion: `{"payload":"e30","signature":"e30"}`, want: bad},
 		{name: "padding", assertion: strings.Replace(signed(es, nil), ".", "=.", 1), want: bad},
+		{name: "a line end", assertion: signed(es, nil) + "\n", want: bad},
+		{name: "a line end within", assertion: "\r" + signed(es, nil), want: bad},
 		{name: "a sub that stands twice", assertion: sign(t, ec, "ES256", es, `{"sub":"old",`+claims(t, nil)[1:]), want: bad},
 		{name: "claims that are a list", assertion: sign(t, ec, "ES256", es, `[]`), want: bad},
 		{name: "claims with more behind", assertion: sign(t, ec, "ES256", es, claims(t, nil)+`{}`), want: bad},

@@ -91,6 +91,22 @@ func run[T any](t *testing.T, b *browser, action chromedp.Action[T]) T {
 	return result
 }
 
+// open opens a page, and waits until the field that asks for the focus has it.
+func (b *browser) open(t *testing.T, address string) {
+	t.Helper()
+	run(t, b, chromedp.Navigate(address))
+	run(t, b, chromedp.Poll[bool](`!document.querySelector("[autofocus]") || document.activeElement.matches("[autofocus]")`))
+}
+
+// title is that of what the browser shows; it is empty while it is on its way.
+func (b *browser) title() string {
+	title, err := chromedp.Run(b.ctx, chromedp.Title())
+	if err != nil {
+		return ""
+	}
+	return title
+}
+
 // show shows pages in light or dark, at a width.
 func (b *browser) show(t *testing.T, scheme string, width int64) {
 	t.Helper()

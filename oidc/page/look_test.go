@@ -34,7 +34,7 @@ func TestBrowser(t *testing.T) {
 			b.show(t, scheme, width)
 			for _, c := range cases {
 				t.Run(fmt.Sprintf("%s/%d/%s", scheme, width, c.name), func(t *testing.T) {
-					run(t, b, chromedp.Navigate(s.URL+"/fr/"+c.name))
+					b.open(t, s.URL+"/fr/"+c.name)
 					m := run(t, b, chromedp.Evaluate[measures](measure))
 					for _, finding := range slices.Concat(b.heard(), m.Contrast, m.Targets) {
 						t.Error(finding)
@@ -75,7 +75,7 @@ func TestNarrow(t *testing.T) {
 	b.show(t, "light", 320)
 	for _, language := range tongues[1:] {
 		for _, c := range cases {
-			run(t, b, chromedp.Navigate(s.URL+"/"+language+"/"+c.name))
+			b.open(t, s.URL+"/"+language+"/"+c.name)
 			if m := run(t, b, chromedp.Evaluate[measures](measure)); m.Wide > 0 {
 				t.Errorf("%s/%s: %d pixels wider than the window", language, c.name, m.Wide)
 			}
@@ -122,7 +122,7 @@ func TestAxe(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		b.show(t, scheme, 900)
 		for _, c := range cases {
-			run(t, b, chromedp.Navigate(s.URL+"/fr/"+c.name))
+			b.open(t, s.URL+"/fr/"+c.name)
 			run(t, b, chromedp.Evaluate[chromedp.Void](source))
 			r := run(t, b, chromedp.Evaluate[result](`axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then((r) => ({
 				violations: r.violations.map((v) => v.id + ": " + v.help + ": " + v.nodes.map((n) => n.html).join(" ")),
@@ -151,7 +151,7 @@ func TestScreenshots(t *testing.T) {
 		for _, width := range []int64{320, 900} {
 			b.show(t, scheme, width)
 			for _, c := range cases {
-				run(t, b, chromedp.Navigate(s.URL+"/fr/"+c.name))
+				b.open(t, s.URL+"/fr/"+c.name)
 				picture := run(t, b, chromedp.FullScreenshot(100))
 				name := filepath.Join(dir, fmt.Sprintf("%s-%s-%d.png", c.name, scheme, width))
 				if err := os.WriteFile(name, picture, 0o600); err != nil {

@@ -106,7 +106,7 @@ var dutch = texts{
 	"consent.terms.missing": "Om door te gaan, moet u de voorwaarden aanvaarden.",
 	"consent.allow":         "Toestaan",
 	"consent.deny":          "Weigeren",
-	"scope.openid":          "een identificatienummer, om u te herkennen",
+	"scope.openid":          "een identificatiecode, om u te herkennen",
 	"scope.profile":         "uw naam en voornaam",
 	"scope.email":           "uw e-mailadres",
 	"scope.phone":           "uw telefoonnummer",

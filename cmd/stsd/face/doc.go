@@ -6,6 +6,7 @@
 //	f, err := face.New(config, face.Shared{…})     // everything is made and checked; nothing listens
 //	err = f.Listen(nil)
 //	go f.Serve()
-//	err = f.Reload("oidc.yaml")                    // establishments, clients, keys and means change; sessions stay
+//	restart, err := f.Replace(config)              // establishments, clients, keys and means change; sessions stay
 //	err = f.Shutdown(ctx)
+//	err = f.Close()
 package face

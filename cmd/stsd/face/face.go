@@ -280,7 +280,7 @@ func (f *Face) Serve() error {
 	return errors.Join(errs...)
 }
 
-// Shutdown finishes what is under way and closes everything.
+// Shutdown finishes what is under way and ends Serve. Close comes after it.
 func (f *Face) Shutdown(ctx context.Context) error {
 	var errs []error
 	for _, s := range []*server{f.plain, f.secure} {
@@ -288,10 +288,10 @@ func (f *Face) Shutdown(ctx context.Context) error {
 			errs = append(errs, s.http.Shutdown(ctx))
 		}
 	}
-	return errors.Join(append(errs, f.Close())...)
+	return errors.Join(errs...)
 }
 
-// Close closes a face that does not serve.
+// Close closes a face that serves no longer, or never did.
 func (f *Face) Close() error {
 	close(f.ending)
 	f.closing.Wait()

@@ -14,9 +14,9 @@
 // # When the PIN was entered
 //
 // The card asks for its PIN when the private key signs a handshake, and a connection then lives for hours. What is proven is the
-// handshake, and its instant is the auth_time (EXI FI 19): so a connection proves somebody for MaxAge only, then the browser is led
-// to a new one (Connection: close, which HTTP/2 turns into a GOAWAY). The instant that is recorded is that at which the
-// connection was accepted, a little before: never later than the truth.
+// handshake, and its instant is the auth_time (EXI FI 19): so a connection proves somebody for MaxAge only, and nobody where it
+// began before authn.Attempt.NotBefore; then the browser is led to a new one (Connection: close, which HTTP/2 turns into a
+// GOAWAY). The instant that is recorded is that at which the connection was accepted, a little before: never later than the truth.
 //
 // A session that is resumed (RFC 8446 section 2.2) has the certificate of the handshake before it and no signature: TLS turns
 // tickets off, and whatever was resumed nevertheless proves nobody.
@@ -192,7 +192,7 @@ func (m *Means) Serve(w http.ResponseWriter, r *http.Request, a *authn.Attempt) 
 	case len(r.TLS.PeerCertificates) == 0:
 		m.explain(w, r, a, page.CertificateNone)
 		return nil, nil
-	case r.TLS.DidResume, a.Now.Sub(since) > m.config.MaxAge:
+	case r.TLS.DidResume, a.Now.Sub(since) > m.config.MaxAge, since.Before(a.NotBefore):
 		if st.Again++; st.Again > mostAgain {
 			st.Again = 0
 			st.keep(a)

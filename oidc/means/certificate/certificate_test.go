@@ -259,6 +259,11 @@ func TestOldConnection(t *testing.T) {
 		if !errors.As(s.err, &refusal) || refusal.Reason != authn.Unsuitable {
 			t.Errorf("%+v, %v", s.proof, s.err)
 		}
+		s.elapsed, s.a.NotBefore = time.Second, testpki.Now().Add(time.Second)
+		if response := s.get(t, c); s.proof != nil || s.err != nil || response.StatusCode != http.StatusSeeOther {
+			t.Errorf("older than the client takes: %+v, %v", s.proof, s.err)
+		}
+		s.a.NotBefore = time.Time{}
 		// A clock that went back makes nobody younger than now.
 		s.elapsed = -time.Minute
 		if s.get(t, c); s.proof == nil || !s.proof.Time.Equal(testpki.Now().Add(-time.Minute)) {

@@ -3,7 +3,7 @@
 // is [sceau/attrs/ldapsource].
 //
 //	accounts, err := directory.Open(directory.Config{
-//		Directory: ldapsource.Config{ID: "people", Servers: …, TLS: …, BindDN: …, PasswordFile: …, BaseDN: …, Scope: ldapsource.WholeSubtree},
+//		Directory: ldapsource.Config{ID: "people", Servers: …, TLS: …, BindDN: …, PasswordFile: …, BaseDN: …, Scope: …},
 //		Filter:    "(objectClass=inetOrgPerson)",
 //		Username:  "uid", ID: "entryUUID",
 //		Names:     directory.Names{Given: "givenName", Family: "sn", Display: "displayName", Email: "mail"},
@@ -344,7 +344,7 @@ func textOfID(attribute, value string) string {
 
 // binaryID reads the text of textOfID where it is not the value itself.
 func binaryID(attribute, text string) (value string, binary bool) {
-	if isGUID(attribute) && len(text) == 36 {
+	if isGUID(attribute) && len(text) == 36 && text[8] == '-' {
 		written, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
 		if err != nil || len(written) != 16 {
 			return "", true
