@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,9 +87,30 @@ func (p *Provider) identity(r *released, scope string) map[string]any {
 			if p.mails(a.Email) {
 				m["email"], m["email_verified"] = a.Email, a.EmailVerified
 			}
+		case "identity":
+			for _, number := range numbers {
+				put(number, numberOf(r, number))
+			}
 		}
 	}
 	return m
+}
+
+// numberOf is the one number of a kind that a person has: of the account or, where that has none, by which he authenticated.
+func numberOf(r *released, kind string) string {
+	found := ""
+	for _, id := range r.Account.Identifiers {
+		if id.Type == kind && id.Authority == "" {
+			if found != "" && found != id.Value {
+				return "" // which of them nobody says
+			}
+			found = id.Value
+		}
+	}
+	if found == "" && r.Login.Identifier.Type == kind {
+		found = r.Login.Identifier.Value
+	}
+	return found
 }
 
 // mails says whether an address may be given as that of the person: it is of the establishment (EXI FI 26).
@@ -146,6 +168,13 @@ func (p *Provider) tokenClaims(_ context.Context, _ *goidc.Token, g *goidc.Grant
 		m["oid"], m["sid"], m["auth_time"], m["amr"] = r.Subject, r.SID, r.Login.Time.Unix(), r.Login.References
 		if r.ACR != "" {
 			m["acr"] = r.ACR
+		}
+		if slices.Contains(strings.Fields(g.Scopes), "identity") { // for who exchanges the token
+			for _, number := range numbers {
+				if value := numberOf(r, number); value != "" {
+					m[number] = value
+				}
+			}
 		}
 	}
 	return m

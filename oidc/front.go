@@ -19,12 +19,6 @@ import (
 	"sceau/oidc/page"
 )
 
-// Exchanger serves a token exchange (RFC 8693) for a client that has authenticated. It writes the answer and fills the event,
-// which is recorded before the answer leaves.
-type Exchanger interface {
-	Exchange(w http.ResponseWriter, r *http.Request, form url.Values, c *client.Client, a *client.Authentication, e *audit.Event)
-}
-
 // maxForm bounds what is posted, in octets: assertions and request objects are the largest.
 const maxForm = 256 << 10
 
@@ -234,23 +228,6 @@ func (p *Provider) shown(c *call, form url.Values) {
 		c.presented = token
 		c.issued(audit.Token{Use: audit.Presented, Kind: "refresh_token", Value: token})
 	}
-}
-
-func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, form url.Values, known *client.Client, how *client.Authentication) {
-	b := &buffer{header: http.Header{}}
-	c.event.Operation = audit.OperationExchange
-	switch {
-	case p.config.Exchange == nil:
-		c.code = "unsupported_grant_type"
-		refuse(b, http.StatusBadRequest, c.code, "")
-	case !known.AllowsGrant(client.TokenExchange):
-		c.code = "unauthorized_client"
-		refuse(b, http.StatusBadRequest, c.code, "")
-	default:
-		p.config.Exchange.Exchange(b, r, form, known, how, &c.event)
-		c.code = c.event.Code
-	}
-	p.answer(w, r, b, c)
 }
 
 // userInfo answers whoever shows an access token.
