@@ -63,13 +63,14 @@ func (p *Provider) subject(a *authn.Account) string { return p.config.Tenant + "
 // from the one and sub from the other (EXI FI 23).
 func (p *Provider) identity(r *released, scope string) map[string]any {
 	m := map[string]any{
-		"oid": r.Subject, "tid": p.config.Tenant, "sid": r.SID, "auth_time": r.Login.Time.Unix(), "amr": r.Login.References,
+		"oid": r.Subject, "tid": p.config.Tenant, "auth_time": r.Login.Time.Unix(), "amr": r.Login.References,
 	}
 	put := func(name, value string) {
 		if value != "" {
 			m[name] = value
 		}
 	}
+	put("sid", r.SID) // none, where the token came of an assertion
 	put("acr", r.ACR)
 	a := &r.Account
 	for _, s := range strings.Fields(scope) {
@@ -200,7 +201,7 @@ func (p *Provider) granted(ctx context.Context, t goidc.GrantType, g *goidc.Gran
 	}
 	c := callOf(ctx)
 	c.about(g, r)
-	if !p.now().Before(r.Until) {
+	if now := p.now(); !now.Before(r.Until) || r.Login.Time.After(now.Add(clocks)) { // a clock that went back would make it young again
 		// EXI FI 25: what began with an authentication does not go on when that is too old.
 		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
 	}
@@ -214,7 +215,7 @@ func (p *Provider) granted(ctx context.Context, t goidc.GrantType, g *goidc.Gran
 			return goidc.WrapError(goidc.ErrorCodeLoginRequired, "the session has ended", errSessionOver)
 		}
 		c.issued(audit.Token{Use: audit.Issued, Kind: "code", Value: g.AuthCode, Expires: time.Unix(int64(g.AuthCodeExpiresAt), 0)})
-		return p.told(ctx, s, g.ClientID, g.ID)
+		return p.told(ctx, s, g.ClientID)
 	case goidc.GrantRefreshToken:
 		return p.refreshed(ctx, g, r)
 	}
@@ -228,16 +229,6 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 	if c == nil || c.presented == "" {
 		return errors.New("oidc: a refresh without a token")
 	}
-	first, err := p.state.once(ctx, "refresh-used", c.presented, p.state.until(g))
-	if err != nil {
-		return err
-	}
-	if !first {
-		if err := p.state.revoke(ctx, g); err != nil {
-			return err
-		}
-		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", errors.New("a refresh token that was used before"))
-	}
 	account, err := p.config.Accounts.Find(ctx, authn.Identifier{Type: "account", Value: r.Account.ID})
 	switch {
 	case errors.Is(err, authn.ErrNoAccount), err == nil && (account.Locked || account.ID != r.Account.ID):
@@ -249,6 +240,30 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 		return err
 	}
 	r.Account = *account
+	// The registration may have been changed since: what a client gets is what its policy admits now (EXI FI 24).
+	known := p.config.Clients.Client(g.ClientID)
+	if known == nil || !known.Session().Admits(r.Login.References) {
+		if err := p.state.revoke(ctx, g); err != nil {
+			return err
+		}
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", errors.New("the client does not admit the authentication any more"))
+	}
+	if until := r.Login.Time.Add(known.Session().MaxAuthenticationAge()); until.Before(r.Until) {
+		if r.Until = until; !p.now().Before(until) {
+			return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
+		}
+	}
+	// Last: an outage of what is asked before costs the client nothing.
+	first, err := p.state.once(ctx, "refresh-used", c.presented, p.state.until(g))
+	if err != nil {
+		return err
+	}
+	if !first {
+		if err := p.state.revoke(ctx, g); err != nil {
+			return err
+		}
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", errors.New("a refresh token that was used before"))
+	}
 	c.issued(audit.Token{Use: audit.Issued, Kind: "refresh_token", Value: g.RefreshToken, Expires: time.Unix(int64(g.RefreshTokenExpiresAt), 0)})
 	return putStore(g.Store, r)
 }
@@ -256,11 +271,13 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 // issued is told of every access token.
 func (p *Provider) issued(ctx context.Context, t *goidc.Token, g *goidc.Grant) error {
 	c := callOf(ctx)
-	if r, err := releasedOf(g); err == nil {
-		c.about(g, r)
-		if t.ExpiresAt <= t.CreatedAt {
-			return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
-		}
+	r, err := releasedOf(g)
+	if err != nil {
+		return err
+	}
+	c.about(g, r)
+	if t.ExpiresAt <= t.CreatedAt {
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
 	}
 	c.issued(audit.Token{Use: audit.Issued, Kind: "access_token", ID: t.ID, Expires: time.Unix(int64(t.ExpiresAt), 0)})
 	if g.AuthCode != "" && g.RefreshToken != "" {

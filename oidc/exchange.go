@@ -94,18 +94,15 @@ func (e exchangeTokens) Verify(ctx context.Context, token string, t bridge.Token
 	if err != nil {
 		return nil, err
 	}
+	r, err := releasedOf(g)
+	if err != nil {
+		return nil, err
+	}
 	if c := callOf(ctx); c != nil && c.sid == "" {
-		if r, err := releasedOf(g); err == nil {
-			c.sid = r.SID
-		} else {
-			c.sid, _ = g.Store[sidKey].(string)
-		}
+		c.sid = r.SID
 	}
 	return read, nil
 }
-
-// sidKey is where the grant of a token that came of an exchange has its session.
-const sidKey = "sid"
 
 // exchangeMinter makes our tokens, each with a grant of its own, so that it is known to introspection, is revoked, and ends with
 // the session out of which the one came that was exchanged for it.
@@ -116,7 +113,8 @@ type exchangeMinter struct {
 
 func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, error) {
 	g := &goidc.Grant{ID: random(), CreatedAt: int(t.IssuedAt.Unix()), Subject: t.Subject, ClientID: t.ClientID, Scopes: strings.Join(t.Scope, " "),
-		CertThumbprint: t.Confirmation}
+		CertThumbprint: t.Confirmation, Store: map[string]any{}}
+	r := &released{Subject: t.Subject, Login: login{References: t.Methods, Time: t.AuthTime}, ACR: t.Level, Until: t.Expires}
 	minted := *t
 	minted.Claims = map[string]any{}
 	for name, value := range t.Claims {
@@ -126,17 +124,20 @@ func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, erro
 	if c := callOf(ctx); c != nil {
 		c.event.Grant = g.ID
 		if c.sid != "" {
-			c.event.Session, g.Store = c.sid, map[string]any{sidKey: c.sid}
+			c.event.Session, r.SID = c.sid, c.sid
 			s, err := e.p.sessionBySID(ctx, c.sid)
 			if err != nil {
 				return "", err
 			}
 			if s != nil {
-				if err := e.p.told(ctx, s, t.ClientID, g.ID); err != nil {
+				if err := e.p.told(ctx, s, t.ClientID); err != nil {
 					return "", err
 				}
 			}
 		}
+	}
+	if err := putStore(g.Store, r); err != nil {
+		return "", err
 	}
 	if err := e.p.state.put(ctx, e.p.state.key("grant", g.ID), record{Grant: g}, t.Expires.Add(time.Minute)); err != nil {
 		return "", err
