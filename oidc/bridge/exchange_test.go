@@ -73,7 +73,7 @@ func TestSAMLToToken(t *testing.T) {
 				}
 				e := r.last()
 				if !e.Success || e.SubjectToken.ID != "_assertion-1" || e.SubjectToken.Issuer != stsIssuer || e.Issued.ID != token.ID || token.ID == "" ||
-					e.Direction != "saml1-to-token" || e.Client != client || e.Rule != "test" || e.Subject != personSub || e.Certificate != sha256.Sum256(holder.DER) {
+					e.Direction != "saml1-to-token" || e.Client != client || !slices.Equal(e.Rules, []string{"test"}) || e.Subject != personSub || e.Certificate != sha256.Sum256(holder.DER) {
 					t.Errorf("recorded: %+v", e)
 				}
 				asked := r.policy.asked[0]
@@ -388,6 +388,20 @@ func TestDelegation(t *testing.T) {
 		r.refused(bridge.ChainTooLong, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Actor = chain(5) })))
 		r.refused(bridge.BadSubjectToken, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Actor = chain(40) })))
 	})
+}
+
+// TestGone: a client that has gone leaves its trace all the same, and gets nothing.
+func TestGone(t *testing.T) {
+	r := newRig(t)
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	f := r.samlForm(r.assertion(nil))
+	if result, err := r.x.ExchangeForm(gone, r.client(), f, now); result != nil || bridge.ReasonOf(err) != bridge.NotIssued {
+		t.Errorf("%v, %v", result, err)
+	}
+	if e := r.last(); e.Success || e.Reason != bridge.NotIssued || r.gone {
+		t.Errorf("%+v, recorded under the context of the client: %v", e, r.gone)
+	}
 }
 
 // TestUnrecorded: what cannot be recorded does not leave.
