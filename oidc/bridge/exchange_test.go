@@ -390,6 +390,28 @@ func TestDelegation(t *testing.T) {
 	})
 }
 
+// TestPolicies: the two kinds of policies decide by what the exchange tells them, and their windows bound what is made.
+func TestPolicies(t *testing.T) {
+	for name, pdp := range map[string]policy.ExchangePDP{"rules": exchangeRules(t), "cedar": cedarPolicies(t, "hwk")} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *bridge.Config) { c.Policy = pdp })
+			saml1 := []string{"requested_token_type", bridge.SAML1.String(), "scope", "records"}
+			token := r.accessToken(func(t *bridge.Token) { t.Expires = now.Add(3 * time.Hour) })
+			a, _ := r.assertionOf(r.must(r.tokenForm(token, saml1...)))
+			if !a.Conditions.NotOnOrAfter.Equal(now.Add(time.Hour)) || len(r.last().Rules) != 1 {
+				t.Errorf("until %v by %q", a.Conditions.NotOnOrAfter, r.last().Rules)
+			}
+			r.refused(bridge.Denied, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Actor = &bridge.Actor{Subject: "x"} }), saml1...))
+			r.refused(bridge.Denied, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Scope = []string{"admin"} }), "requested_token_type", bridge.SAML1.String()))
+			r.refused(bridge.Denied, &bridge.Client{ID: "another", Certificate: r.holder.DER}, r.tokenForm(token, saml1...))
+			if name == "cedar" { // the example wants a key in hardware
+				r.refused(bridge.Denied, r.client(), r.samlForm(r.assertion(nil), "scope", "records"))
+				r.refused(bridge.Denied, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Methods = []string{"pwd"} }), saml1...))
+			}
+		})
+	}
+}
+
 // TestGone: a client that has gone leaves its trace all the same, and gets nothing.
 func TestGone(t *testing.T) {
 	r := newRig(t)
