@@ -39,7 +39,7 @@ func (k *SigningKey) sign(kind string, payload []byte) (string, error) {
 		return "", err
 	}
 	encoding := base64.RawURLEncoding
-	out := make([]byte, 0, encoding.EncodedLen(len(head))+encoding.EncodedLen(len(payload))+encoding.EncodedLen(1024)+2)
+	out := make([]byte, 0, encoding.EncodedLen(len(head))+encoding.EncodedLen(len(payload))+encoding.EncodedLen(k.size())+2)
 	out = append(encoding.AppendEncode(out, head), '.')
 	out = encoding.AppendEncode(out, payload)
 	hash := hashes[k.Algorithm]
@@ -52,6 +52,17 @@ func (k *SigningKey) sign(kind string, payload []byte) (string, error) {
 	return string(encoding.AppendEncode(append(out, '.'), signature)), nil
 }
 
+// size is that of a signature in octets.
+func (k *SigningKey) size() int {
+	switch key := k.Key.Public().(type) {
+	case *ecdsa.PublicKey:
+		return 2 * ((key.Curve.Params().BitSize + 7) / 8)
+	case *rsa.PublicKey:
+		return key.Size()
+	}
+	return 0
+}
+
 // value signs a digest, in the form that RFC 7518 section 3 gives a signature.
 func (k *SigningKey) value(digest []byte, hash crypto.Hash) ([]byte, error) {
 	var options crypto.SignerOpts = hash
@@ -59,15 +70,14 @@ func (k *SigningKey) value(digest []byte, hash crypto.Hash) ([]byte, error) {
 		options = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
 	}
 	signature, err := k.Key.Sign(rand.Reader, digest, options)
-	key, elliptic := k.Key.Public().(*ecdsa.PublicKey)
-	if err != nil || !elliptic {
+	if _, elliptic := k.Key.Public().(*ecdsa.PublicKey); err != nil || !elliptic {
 		return signature, err
 	}
 	var v struct{ R, S *big.Int }
 	if rest, err := asn1.Unmarshal(signature, &v); err != nil || len(rest) > 0 {
 		return nil, errors.New("the key gives a signature that is not DER")
 	}
-	size := (key.Curve.Params().BitSize + 7) / 8
+	size := k.size() / 2
 	if v.R.Sign() <= 0 || v.S.Sign() <= 0 || v.R.BitLen() > 8*size || v.S.BitLen() > 8*size {
 		return nil, errors.New("the key gives a signature beyond its curve")
 	}

@@ -18,8 +18,8 @@ type Event struct {
 	Reason    Reason // why not
 	Cause     error  // for the operator: no value of a claim or an attribute
 	Client    string
-	Direction string // of policy: "saml1-to-token", "token-to-saml1", "token-to-token", "upstream-to-token"; empty where that is not known yet
-	Rule      string // what decided
+	Direction string   // of policy: "saml1-to-token", "token-to-saml1", "token-to-token", "upstream-to-token"; empty where that is not known yet
+	Rules     []string // what decided, for one audience after the other
 
 	Certificate [32]byte         // SHA-256 of the holder's, zero for none
 	Holder      policy.Requestor // whom it identifies

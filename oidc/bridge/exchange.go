@@ -56,7 +56,8 @@ func (x *Exchanger) run(ctx context.Context, client *Client, request *Request, e
 	}
 	e.event.Duration = time.Since(begin)
 	e.event.Success, e.event.Reason, e.event.Cause = err == nil, ReasonOf(err), err
-	if unrecorded := x.config.Recorder.Record(ctx, &e.event); unrecorded != nil {
+	// A client that has gone does not take its trace along.
+	if unrecorded := x.config.Recorder.Record(context.WithoutCancel(ctx), &e.event); unrecorded != nil {
 		return nil, &refusedExchange{refuseFor(Unrecorded, errors.Join(unrecorded, err)), e.event.ID}
 	}
 	if err != nil {
@@ -385,7 +386,10 @@ func (e *exchange) permit(d delegated, h holder) (granted, error) {
 			}
 			return granted{}, refuseFor(Unavailable, err)
 		}
-		if e.event.Rule = decision.Rule(); !decision.Permitted() {
+		if rule := decision.Rule(); !slices.Contains(e.event.Rules, rule) && rule != "" {
+			e.event.Rules = append(e.event.Rules, rule)
+		}
+		if !decision.Permitted() {
 			return granted{}, refuse(Denied, "")
 		}
 		if decision.MaximumValidity > 0 {

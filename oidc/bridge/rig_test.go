@@ -51,14 +51,16 @@ type rig struct {
 	mu     sync.Mutex
 	events []bridge.Event
 	fail   error // of the recorder
+	gone   bool  // its context
 	now    time.Time
 	holder *testpki.Leaf
 }
 
 // Record implements bridge.Recorder.
-func (r *rig) Record(_ context.Context, e *bridge.Event) error {
+func (r *rig) Record(ctx context.Context, e *bridge.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.gone = ctx.Err() != nil
 	r.events = append(r.events, *e)
 	return r.fail
 }
