@@ -115,6 +115,7 @@ type fakeMeans struct {
 	references []string
 	age        time.Duration // of what it proves
 	refusal    error
+	attributes map[string][]string
 }
 
 func (f *fakeMeans) References() []string { return f.references }
@@ -127,7 +128,8 @@ func (f *fakeMeans) Serve(w http.ResponseWriter, r *http.Request, a *authn.Attem
 	if f.refusal != nil {
 		return nil, f.refusal
 	}
-	return &authn.Proof{Identifier: authn.Identifier{Type: "username", Value: r.PostFormValue("person")}, References: f.references, Time: a.Now.Add(-f.age)}, nil
+	return &authn.Proof{Identifier: authn.Identifier{Type: "username", Value: r.PostFormValue("person")}, References: f.references, Attributes: f.attributes,
+		Time: a.Now.Add(-f.age)}, nil
 }
 
 var (
