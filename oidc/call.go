@@ -31,6 +31,7 @@ const (
 	endpointIntrospect
 	endpointRevoke
 	endpointLogout
+	endpointKeys
 )
 
 // A call is one request, as far as it is known: what the library's hooks need of it and what the trail keeps of it. It goes with the

@@ -51,9 +51,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	case "jwks":
-		w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keyCache.Seconds())))
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		p.buffered(w, r, &call{recorded: true})
+		p.buffered(w, r, &call{endpoint: endpointKeys, recorded: true})
 		return
 	case "static":
 		p.pages.Static().ServeHTTP(w, r)
@@ -104,6 +102,13 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return b.body.Write(p)
 }
 
+// drop forgets what was written: nothing of it has left.
+func (b *buffer) drop() {
+	clear(b.header)
+	b.status = 0
+	b.body.Reset()
+}
+
 // buffered lets the library answer, keeps the record, and then lets the answer go: what cannot be recorded does not happen.
 func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
 	b := &buffer{header: http.Header{}}
@@ -142,6 +147,11 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 	case endpointUserInfo:
 		if b.status == http.StatusUnauthorized { // RFC 6750 section 3
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		}
+	case endpointKeys:
+		if b.status == http.StatusOK {
+			w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keyCache.Seconds())))
+			w.Header().Set("Access-Control-Allow-Origin", "*")
 		}
 	case endpointToken, endpointPush, endpointIntrospect, endpointRevoke:
 		w.Header().Set("Cache-Control", "no-store")

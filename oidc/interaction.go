@@ -679,6 +679,9 @@ func personName(a *authn.Account) string {
 
 // unredirected writes the page of an error that cannot be told to the client: nobody knows whose browser is to be led where.
 func (p *Provider) unredirected(w http.ResponseWriter, r *http.Request, err error) error {
+	if b, ok := w.(*buffer); ok {
+		b.drop() // an attempt that answered, and then could not be kept
+	}
 	c := callOf(r.Context())
 	var known goidc.Error
 	code := string(goidc.ErrorCodeInternalError)
