@@ -43,7 +43,9 @@ func (d *demo) prepareOIDC(plain, secure, app net.Listener) error {
 	port := func(l net.Listener) string { return fmt.Sprint(l.Addr().(*net.TCPAddr).Port) }
 	o := &demoProvider{issuer: "https://localhost:" + port(plain) + "/etab/demo", secure: "https://localhost:" + port(secure) + "/etab/demo"}
 	d.oidc = o
-	write := func(name, text string, mode os.FileMode) error { return os.WriteFile(filepath.Join(d.dir, name), []byte(text), mode) }
+	write := func(name, text string, mode os.FileMode) error {
+		return os.WriteFile(filepath.Join(d.dir, name), []byte(text), mode)
+	}
 	for _, k := range []struct {
 		name string
 		kind minipki.KeyKind

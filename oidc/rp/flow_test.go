@@ -1,6 +1,10 @@
 package rp_test
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"maps"
 	"net/http"
 	"net/url"
@@ -133,11 +137,27 @@ func checkAssertion(t *testing.T, op *rptest.OP, algorithm jose.SignatureAlgorit
 	if err != nil {
 		t.Fatal(err)
 	}
+	if algorithm == jose.PS256 { // RFC 7518 3.5: the salt is as long as the hash
+		signed, signature, _ := cutLast(form.Get("client_assertion"))
+		digest := sha256.Sum256([]byte(signed))
+		octets, err := base64.RawURLEncoding.DecodeString(signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := rsa.VerifyPSS(by.Key.Public().(*rsa.PublicKey), crypto.SHA256, digest[:], octets, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}); err != nil {
+			t.Error("a salt of another length than the hash")
+		}
+	}
 	claims, err := rp.ParseClaims(payload)
 	if err != nil || claims.String("iss") != "client" || claims.String("sub") != "client" || claims.String("aud") != op.Issuer || claims.String("jti") == "" ||
 		!claims.Time("exp").After(rptest.Now()) || claims.Time("exp").After(rptest.Now().Add(2*time.Minute)) {
 		t.Errorf("%s, %v", payload, err)
 	}
+}
+
+func cutLast(token string) (before, after string, found bool) {
+	i := strings.LastIndexByte(token, '.')
+	return token[:max(i, 0)], token[i+1:], i > 0
 }
 
 func TestWrongSecret(t *testing.T) {
@@ -253,17 +273,18 @@ func TestConfig(t *testing.T) {
 		"RS256 of a P-256": {func(c *rp.Config) {
 			c.Method, c.Secret, c.SigningKey, c.SigningAlgorithm = rp.PrivateKeyJWT, "", testpki.Load().AliceEHealthP256.Key, "RS256"
 		}, "not for"},
-		"no redirect":              {func(c *rp.Config) { c.RedirectURI = "" }, "redirect"},
-		"redirect without TLS":     {func(c *rp.Config) { c.RedirectURI = "http://sceau.example/cb" }, "redirect"},
-		"redirect with a fragment": {func(c *rp.Config) { c.RedirectURI += "#a" }, "redirect"},
-		"HS256":                    {func(c *rp.Config) { c.Algorithms = []string{"HS256"} }, "algorithm"},
-		"alg none":                 {func(c *rp.Config) { c.Algorithms = []string{"none"} }, "algorithm"},
-		"a parameter of ours":      {func(c *rp.Config) { c.Parameters = map[string]string{"nonce": "1"} }, "nonce"},
-		"an empty set of methods":  {func(c *rp.Config) { c.Policy.AMR = [][]string{{"mfa"}, {}} }, "everything"},
-		"half a second":            {func(c *rp.Config) { c.Policy.MaxAge = time.Second / 2 }, "seconds"},
-		"a skew of an hour":        {func(c *rp.Config) { c.Skew = time.Hour }, "skew"},
-		"no authorities":           {func(c *rp.Config) { c.Roots = nil }, "authorities"},
-		"keep what there is not":   {func(c *rp.Config) { c.Keep = 9 }, "keep"},
+		"no redirect":                      {func(c *rp.Config) { c.RedirectURI = "" }, "redirect"},
+		"redirect without TLS":             {func(c *rp.Config) { c.RedirectURI = "http://sceau.example/cb" }, "redirect"},
+		"redirect with a fragment":         {func(c *rp.Config) { c.RedirectURI += "#a" }, "redirect"},
+		"HS256":                            {func(c *rp.Config) { c.Algorithms = []string{"HS256"} }, "algorithm"},
+		"alg none":                         {func(c *rp.Config) { c.Algorithms = []string{"none"} }, "algorithm"},
+		"a parameter of ours":              {func(c *rp.Config) { c.Parameters = map[string]string{"nonce": "1"} }, "nonce"},
+		"an empty set of methods":          {func(c *rp.Config) { c.Policy.AMR = [][]string{{"mfa"}, {}} }, "everything"},
+		"half a second":                    {func(c *rp.Config) { c.Policy.MaxAge = time.Second / 2 }, "seconds"},
+		"a skew of an hour":                {func(c *rp.Config) { c.Skew = time.Hour }, "skew"},
+		"a decryption key of another kind": {func(c *rp.Config) { c.DecryptionKey = testpki.Load().AliceEHealthP384.Key }, "decryption"},
+		"no authorities":                   {func(c *rp.Config) { c.Roots = nil }, "authorities"},
+		"keep what there is not":           {func(c *rp.Config) { c.Keep = 9 }, "keep"},
 	} {
 		c := good
 		tt.change(&c)
