@@ -111,6 +111,7 @@ func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
 	inner.URL.Path, inner.URL.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
 	inner.Form, inner.PostForm = r.Form, r.PostForm
 	p.library.Load().ServeHTTP(b, inner)
+	c.presents(b)
 	p.answer(w, r, b, c)
 }
 
@@ -228,7 +229,7 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 		}
 	}
 	if t := form.Get("token"); t != "" && (e == endpointIntrospect || e == endpointRevoke) {
-		c.event.Tokens = append(c.event.Tokens, audit.Token{Use: audit.Presented, Kind: "token", Value: t})
+		c.shown = t
 	}
 	// From here on the client is who it says: what it showed for that goes no further.
 	for _, name := range []string{"client_assertion", "client_assertion_type", "client_secret"} {
@@ -264,6 +265,7 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 	}
 	r, c := p.call(r, endpointUserInfo, audit.OperationUserinfo)
 	c.held()
+	_, c.shown, _ = strings.Cut(r.Header.Get("Authorization"), " ")
 	p.buffered(w, r, c)
 }
 
