@@ -40,6 +40,8 @@ type call struct {
 	presented   string // the refresh token
 	locales     string // ui_locales
 	hint        string // the sub of an id_token_hint that verified
+	sid         string // of the session of a token that is exchanged
+	outage      error  // of the store
 	cause       error
 	code        string // that was answered
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,13 +63,14 @@ func (p *Provider) subject(a *authn.Account) string { return p.config.Tenant + "
 // from the one and sub from the other (EXI FI 23).
 func (p *Provider) identity(r *released, scope string) map[string]any {
 	m := map[string]any{
-		"oid": r.Subject, "tid": p.config.Tenant, "sid": r.SID, "auth_time": r.Login.Time.Unix(), "amr": r.Login.References,
+		"oid": r.Subject, "tid": p.config.Tenant, "auth_time": r.Login.Time.Unix(), "amr": r.Login.References,
 	}
 	put := func(name, value string) {
 		if value != "" {
 			m[name] = value
 		}
 	}
+	put("sid", r.SID) // none, where the token came of an assertion
 	put("acr", r.ACR)
 	a := &r.Account
 	for _, s := range strings.Fields(scope) {
@@ -86,9 +88,30 @@ func (p *Provider) identity(r *released, scope string) map[string]any {
 			if p.mails(a.Email) {
 				m["email"], m["email_verified"] = a.Email, a.EmailVerified
 			}
+		case "identity":
+			for _, number := range numbers {
+				put(number, numberOf(r, number))
+			}
 		}
 	}
 	return m
+}
+
+// numberOf is the one number of a kind that a person has: of the account or, where that has none, by which he authenticated.
+func numberOf(r *released, kind string) string {
+	found := ""
+	for _, id := range r.Account.Identifiers {
+		if id.Type == kind && id.Authority == "" {
+			if found != "" && found != id.Value {
+				return "" // which of them nobody says
+			}
+			found = id.Value
+		}
+	}
+	if found == "" && r.Login.Identifier.Type == kind {
+		found = r.Login.Identifier.Value
+	}
+	return found
 }
 
 // mails says whether an address may be given as that of the person: it is of the establishment (EXI FI 26).
@@ -147,6 +170,13 @@ func (p *Provider) tokenClaims(_ context.Context, _ *goidc.Token, g *goidc.Grant
 		if r.ACR != "" {
 			m["acr"] = r.ACR
 		}
+		if slices.Contains(strings.Fields(g.Scopes), "identity") { // for who exchanges the token
+			for _, number := range numbers {
+				if value := numberOf(r, number); value != "" {
+					m[number] = value
+				}
+			}
+		}
 	}
 	return m
 }
@@ -171,7 +201,7 @@ func (p *Provider) granted(ctx context.Context, t goidc.GrantType, g *goidc.Gran
 	}
 	c := callOf(ctx)
 	c.about(g, r)
-	if !p.now().Before(r.Until) {
+	if now := p.now(); !now.Before(r.Until) || r.Login.Time.After(now.Add(clocks)) { // a clock that went back would make it young again
 		// EXI FI 25: what began with an authentication does not go on when that is too old.
 		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
 	}
@@ -185,7 +215,7 @@ func (p *Provider) granted(ctx context.Context, t goidc.GrantType, g *goidc.Gran
 			return goidc.WrapError(goidc.ErrorCodeLoginRequired, "the session has ended", errSessionOver)
 		}
 		c.issued(audit.Token{Use: audit.Issued, Kind: "code", Value: g.AuthCode, Expires: time.Unix(int64(g.AuthCodeExpiresAt), 0)})
-		return p.told(ctx, s, g.ClientID, g.ID)
+		return p.told(ctx, s, g.ClientID)
 	case goidc.GrantRefreshToken:
 		return p.refreshed(ctx, g, r)
 	}
@@ -199,16 +229,6 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 	if c == nil || c.presented == "" {
 		return errors.New("oidc: a refresh without a token")
 	}
-	first, err := p.state.once(ctx, "refresh-used", c.presented, p.state.until(g))
-	if err != nil {
-		return err
-	}
-	if !first {
-		if err := p.state.revoke(ctx, g); err != nil {
-			return err
-		}
-		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", errors.New("a refresh token that was used before"))
-	}
 	account, err := p.config.Accounts.Find(ctx, authn.Identifier{Type: "account", Value: r.Account.ID})
 	switch {
 	case errors.Is(err, authn.ErrNoAccount), err == nil && (account.Locked || account.ID != r.Account.ID):
@@ -220,6 +240,30 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 		return err
 	}
 	r.Account = *account
+	// The registration may have been changed since: what a client gets is what its policy admits now (EXI FI 24).
+	known := p.config.Clients.Client(g.ClientID)
+	if known == nil || !known.Session().Admits(r.Login.References) {
+		if err := p.state.revoke(ctx, g); err != nil {
+			return err
+		}
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", errors.New("the client does not admit the authentication any more"))
+	}
+	if until := r.Login.Time.Add(known.Session().MaxAuthenticationAge()); until.Before(r.Until) {
+		if r.Until = until; !p.now().Before(until) {
+			return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
+		}
+	}
+	// Last: an outage of what is asked before costs the client nothing.
+	first, err := p.state.once(ctx, "refresh-used", c.presented, p.state.until(g))
+	if err != nil {
+		return err
+	}
+	if !first {
+		if err := p.state.revoke(ctx, g); err != nil {
+			return err
+		}
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", errors.New("a refresh token that was used before"))
+	}
 	c.issued(audit.Token{Use: audit.Issued, Kind: "refresh_token", Value: g.RefreshToken, Expires: time.Unix(int64(g.RefreshTokenExpiresAt), 0)})
 	return putStore(g.Store, r)
 }
@@ -227,11 +271,13 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 // issued is told of every access token.
 func (p *Provider) issued(ctx context.Context, t *goidc.Token, g *goidc.Grant) error {
 	c := callOf(ctx)
-	if r, err := releasedOf(g); err == nil {
-		c.about(g, r)
-		if t.ExpiresAt <= t.CreatedAt {
-			return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
-		}
+	r, err := releasedOf(g)
+	if err != nil {
+		return err
+	}
+	c.about(g, r)
+	if t.ExpiresAt <= t.CreatedAt {
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "the authentication is too old", errors.New("the authentication of the grant is too old"))
 	}
 	c.issued(audit.Token{Use: audit.Issued, Kind: "access_token", ID: t.ID, Expires: time.Unix(int64(t.ExpiresAt), 0)})
 	if g.AuthCode != "" && g.RefreshToken != "" {

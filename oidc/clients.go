@@ -12,18 +12,18 @@ import (
 
 // clients tells the library of the registered clients. It authenticates none of them: the front does, and what it lets
 // through shows the library a secret that no client has.
-func (p *Provider) clients() error {
-	for _, c := range p.config.Clients.Clients() {
+func (p *Provider) clients(all []*client.Client) (registered []*goidc.Client, err error) {
+	for _, c := range all {
 		g, err := p.libraryClient(c)
 		if err != nil {
-			return fmt.Errorf("oidc: %s: client %q: %w", p.config.Issuer, c.ID(), err)
+			return nil, fmt.Errorf("oidc: %s: client %q: %w", p.config.Issuer, c.ID(), err)
 		}
-		p.registered = append(p.registered, g)
+		registered = append(registered, g)
 	}
-	if len(p.registered) == 0 {
-		return fmt.Errorf("oidc: %s: no clients", p.config.Issuer)
+	if len(registered) == 0 {
+		return nil, fmt.Errorf("oidc: %s: no clients", p.config.Issuer)
 	}
-	return nil
+	return registered, nil
 }
 
 func (p *Provider) libraryClient(c *client.Client) (*goidc.Client, error) {

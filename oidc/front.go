@@ -2,15 +2,17 @@ package oidc
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
@@ -18,12 +20,6 @@ import (
 	"sceau/oidc/client"
 	"sceau/oidc/page"
 )
-
-// Exchanger serves a token exchange (RFC 8693) for a client that has authenticated. It writes the answer and fills the event,
-// which is recorded before the answer leaves.
-type Exchanger interface {
-	Exchange(w http.ResponseWriter, r *http.Request, form url.Values, c *client.Client, a *client.Authentication, e *audit.Event)
-}
 
 // maxForm bounds what is posted, in octets: assertions and request objects are the largest.
 const maxForm = 256 << 10
@@ -34,12 +30,21 @@ const maxQuery = 32 << 10
 // ServeHTTP answers a request to the establishment. The path of the issuer is part of its address.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rest, ok := strings.CutPrefix(r.URL.Path, p.path)
-	if !ok || len(r.URL.RawQuery) > maxQuery {
+	// An address is written in one way: a slash that is encoded, and one too many, is what one reader sees and another does not.
+	if !ok || len(r.URL.RawQuery) > maxQuery || r.URL.RawPath != "" || path.Clean(r.URL.Path) != r.URL.Path {
 		p.write(w, r, http.StatusNotFound, page.Error{Code: "not_found"})
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	switch first, below, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/"); first {
+	first, below, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	switch first {
+	case ".well-known", "static", "authorize", "upstream":
+	default:
+		if below != "" {
+			first = ""
+		}
+	}
+	switch first {
 	case ".well-known":
 		if below == "openid-configuration" {
 			p.Metadata(w, r)
@@ -105,12 +110,17 @@ func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
 	inner := r.Clone(r.Context())
 	inner.URL.Path, inner.URL.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
 	inner.Form, inner.PostForm = r.Form, r.PostForm
-	p.library.ServeHTTP(b, inner)
+	p.library.Load().ServeHTTP(b, inner)
 	p.answer(w, r, b, c)
 }
 
 // answer keeps the record of an answer and lets it go.
 func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *call) {
+	// What could not be asked of the store is no fault of the client: it shall come again with what it has.
+	outage := c.outage != nil && b.status >= http.StatusBadRequest
+	if outage && !c.recorded {
+		c.cause, c.code, c.event.Outcome = c.outage, "temporarily_unavailable", audit.Fault
+	}
 	if c.event.Operation == "" {
 		c.recorded = true // a page: nothing was decided
 	}
@@ -121,6 +131,10 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 	}
 	if c.event.Outcome == audit.Fault {
 		p.log.Error("a request failed", "id", c.event.ID, "operation", c.event.Operation, "cause", c.event.Cause)
+	}
+	if outage {
+		p.unavailable(w, r, c)
+		return
 	}
 	maps.Copy(w.Header(), b.header)
 	switch c.endpoint {
@@ -153,11 +167,10 @@ func refuse(w http.ResponseWriter, status int, code, description string) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	text := `{"error":` + strconv.Quote(code)
-	if description != "" {
-		text += `,"error_description":` + strconv.Quote(description)
-	}
-	io.WriteString(w, text+"}\n")
+	json.NewEncoder(w).Encode(struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description,omitempty"`
+	}{code, description}) // a client that went away is its own affair
 }
 
 // back answers a client that asks without a browser.
@@ -190,6 +203,12 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 	}
 	c.known(known, string(how.Method()))
 	c.held()
+	if err := p.knows(known); err != nil {
+		c.cause, c.code, c.event.Outcome = err, "temporarily_unavailable", audit.Fault
+		refuse(b, http.StatusServiceUnavailable, c.code, "")
+		p.answer(w, r, b, c)
+		return
+	}
 	form := maps.Clone(r.PostForm)
 	if e == endpointToken {
 		c.event.Action = form.Get("grant_type")
@@ -236,23 +255,6 @@ func (p *Provider) shown(c *call, form url.Values) {
 	}
 }
 
-func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, form url.Values, known *client.Client, how *client.Authentication) {
-	b := &buffer{header: http.Header{}}
-	c.event.Operation = audit.OperationExchange
-	switch {
-	case p.config.Exchange == nil:
-		c.code = "unsupported_grant_type"
-		refuse(b, http.StatusBadRequest, c.code, "")
-	case !known.AllowsGrant(client.TokenExchange):
-		c.code = "unauthorized_client"
-		refuse(b, http.StatusBadRequest, c.code, "")
-	default:
-		p.config.Exchange.Exchange(b, r, form, known, how, &c.event)
-		c.code = c.event.Code
-	}
-	p.answer(w, r, b, c)
-}
-
 // userInfo answers whoever shows an access token.
 func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
@@ -290,6 +292,11 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, below strin
 			return
 		}
 	}
+	form, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // a reader that leaves out what it cannot read would leave out max_age
+		p.write(w, r, http.StatusBadRequest, page.Error{Code: "invalid_request"})
+		return
+	}
 	if below != "" {
 		r, c := p.call(r, endpointAttempt, "")
 		c.endpoint = endpointAttempt
@@ -297,7 +304,6 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, below strin
 		return
 	}
 	r, c := p.call(r, endpointAuthorize, "")
-	form := r.URL.Query()
 	if r.Method == http.MethodPost {
 		form = maps.Clone(r.PostForm)
 	}
@@ -310,6 +316,14 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, below strin
 		return
 	}
 	c.event.Client = known.ID()
+	if err := p.knows(known); err != nil {
+		c.event.Operation = audit.OperationAuthorization
+		c.cause, c.code, c.event.Outcome = err, "temporarily_unavailable", audit.Fault
+		b := &buffer{header: http.Header{}}
+		p.write(b, r, http.StatusServiceUnavailable, page.Error{Code: c.code, AuditID: c.event.ID.String()})
+		p.answer(w, r, b, c)
+		return
+	}
 	if err := p.parameters(r, c, known, form); err != nil {
 		c.event.Operation = audit.OperationAuthorization
 		c.cause, c.code, c.event.Outcome = err, err.code, audit.Refused
@@ -344,7 +358,11 @@ func errorAddress(form url.Values, issuer, code, text string) string {
 	if err != nil {
 		return issuer
 	}
+	fragment := form.Get("response_mode") == "fragment"
 	q := u.Query()
+	if fragment {
+		q = url.Values{}
+	}
 	q.Set("error", code)
 	if text != "" {
 		q.Set("error_description", text)
@@ -353,6 +371,9 @@ func errorAddress(form url.Values, issuer, code, text string) string {
 	if s := form.Get("state"); s != "" {
 		q.Set("state", s)
 	}
+	if fragment {
+		return form.Get("redirect_uri") + "#" + q.Encode()
+	}
 	u.RawQuery = q.Encode()
 	return u.String()
 }
@@ -360,10 +381,8 @@ func errorAddress(form url.Values, issuer, code, text string) string {
 // parameters checks those of an authorization request as far as the library does not, and changes form to what the library shall
 // see: what a request object says, without what stands beside it, and without wishes that it would refuse.
 func (p *Provider) parameters(r *http.Request, c *call, known *client.Client, form url.Values) *parameterError {
-	for name, values := range form {
-		if len(values) > 1 && name != "resource" { // RFC 6749 section 3.1
-			return &parameterError{code: "invalid_request", text: "a parameter stands twice"}
-		}
+	if err := readable(form); err != nil {
+		return err
 	}
 	pushed := strings.HasPrefix(form.Get("request_uri"), pushedPrefix)
 	if form.Get("request_uri") != "" && (!pushed || c.endpoint == endpointPush) {
@@ -373,6 +392,10 @@ func (p *Provider) parameters(r *http.Request, c *call, known *client.Client, fo
 		if err := p.requestObject(r.Context(), known, form, object); err != nil {
 			return err
 		}
+		if err := readable(form); err != nil {
+			return err
+		}
+		pushed = false // what stood beside it is gone
 	} else if known.RequireSignedRequestObject() && !pushed {
 		return &parameterError{code: "invalid_request", text: "a signed request object is required"}
 	}
@@ -446,18 +469,50 @@ func (p *Provider) parameters(r *http.Request, c *call, known *client.Client, fo
 		}
 	}
 	form.Del("display") // a wish; there is one display
-	if v := form.Get("claims"); v != "" && !isClaims(v) {
-		return wrong("invalid_request", "claims is not a JSON object of claims")
+	if form.Get("claims") != "" {
+		var err error
+		if c.hint, err = wished(form); err != nil {
+			return wrong("invalid_request", "claims is not a JSON object of claims")
+		}
 	}
 	if hint := form.Get("id_token_hint"); hint != "" {
 		subject, err := p.hinted(hint, known.ID())
 		if err != nil {
 			return wrong("invalid_request", "id_token_hint is not a token of ours for the client")
 		}
+		if c.hint != "" && c.hint != subject.Subject {
+			return wrong("invalid_request", "id_token_hint and claims mean two people")
+		}
 		c.hint = subject.Subject
 		form.Del("id_token_hint")
 	}
 	c.locales = form.Get("ui_locales")
+	return nil
+}
+
+// maxParameter bounds a parameter of an authorization request, in octets: whoever sends one is nobody yet, and it is kept.
+const maxParameter = 4 << 10
+
+// readable says whether parameters are what a client may send: each once (RFC 6749 section 3.1), text, and no longer than it needs to be. What is
+// not text would come back changed, and a client would not know its own state.
+func readable(form url.Values) *parameterError {
+	for name, values := range form {
+		if len(values) > 1 && name != "resource" {
+			return &parameterError{code: "invalid_request", text: "a parameter stands twice"}
+		}
+		limit := maxParameter
+		if name == "request" || name == "claims" || name == "id_token_hint" {
+			limit = maxToken
+		}
+		for _, v := range append(slices.Clone(values), name) {
+			if len(v) > limit {
+				return &parameterError{code: "invalid_request", text: "a parameter is too long"}
+			}
+			if !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f }) {
+				return &parameterError{code: "invalid_request", text: "a parameter is not text"}
+			}
+		}
+	}
 	return nil
 }
 

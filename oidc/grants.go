@@ -23,6 +23,49 @@ type state struct {
 	now    func() time.Time
 	// tokens is how long a token lives at most whose grant is asked for: introspection and userinfo end with the grant.
 	tokens time.Duration
+	// longest is how long anything lives at most that came of an authentication: for so long it is remembered that a grant was
+	// revoked or a session ended, since a request that began before writes its grant for longer than the grant said when it ended.
+	longest time.Duration
+}
+
+// A watched store notes in the call that it could not answer: the library says invalid_grant of some of these errors, and a client
+// then throws away what is still good.
+type watched struct{ Store }
+
+func (w watched) note(ctx context.Context, err error) {
+	if c := callOf(ctx); c != nil && c.outage == nil && err != nil && !errors.Is(err, ErrNotFound) {
+		c.outage = err
+	}
+}
+
+func (w watched) Put(ctx context.Context, key string, value []byte, until time.Time) error {
+	err := w.Store.Put(ctx, key, value, until)
+	w.note(ctx, err)
+	return err
+}
+
+func (w watched) Add(ctx context.Context, key string, value []byte, until time.Time) (bool, error) {
+	added, err := w.Store.Add(ctx, key, value, until)
+	w.note(ctx, err)
+	return added, err
+}
+
+func (w watched) Swap(ctx context.Context, key string, old, value []byte, until time.Time) (bool, error) {
+	swapped, err := w.Store.Swap(ctx, key, old, value, until)
+	w.note(ctx, err)
+	return swapped, err
+}
+
+func (w watched) Get(ctx context.Context, key string) ([]byte, error) {
+	value, err := w.Store.Get(ctx, key)
+	w.note(ctx, err)
+	return value, err
+}
+
+func (w watched) Delete(ctx context.Context, key string) error {
+	err := w.Store.Delete(ctx, key)
+	w.note(ctx, err)
+	return err
 }
 
 // key is that of what is known by a secret, or by a name that was made by someone else.
@@ -141,7 +184,7 @@ func (s *state) until(g *goidc.Grant) time.Time {
 func (s *state) SaveGrant(ctx context.Context, g *goidc.Grant) error {
 	until := s.until(g)
 	if g.RevokedAt != 0 {
-		if err := s.store.Put(ctx, s.key("revoked", g.ID), []byte{1}, until.Add(s.tokens)); err != nil {
+		if err := s.mark(ctx, "revoked", g.ID); err != nil {
 			return err
 		}
 	}
@@ -170,9 +213,53 @@ func (s *state) SaveGrant(ctx context.Context, g *goidc.Grant) error {
 		}
 	}
 	if g.RefreshToken != "" {
-		return s.put(ctx, s.key("refresh", g.RefreshToken), g.ID, until)
+		if err := s.put(ctx, s.key("refresh", g.RefreshToken), g.ID, until); err != nil {
+			return err
+		}
+	}
+	if g.RevokedAt != 0 {
+		return nil
+	}
+	// What was revoked while this request had the grant in its hands gives no token (O8).
+	switch over, err := s.over(ctx, g); {
+	case err != nil:
+		return err
+	case over:
+		return goidc.WrapError(goidc.ErrorCodeInvalidGrant, "invalid grant", errors.New("a grant that was revoked meanwhile"))
 	}
 	return nil
+}
+
+// mark remembers that a grant was revoked or a session ended, for longer than anything lives that came of it.
+func (s *state) mark(ctx context.Context, kind, name string) error {
+	return s.store.Put(ctx, s.key(kind, name), []byte{1}, s.now().Add(s.longest))
+}
+
+// marked says whether it is so.
+func (s *state) marked(ctx context.Context, kind, name string) (bool, error) {
+	switch _, err := s.store.Get(ctx, s.key(kind, name)); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+// over says whether a grant is good no longer: it was revoked, its session ended, or its authentication is too old.
+func (s *state) over(ctx context.Context, g *goidc.Grant) (bool, error) {
+	r, err := releasedOf(g)
+	if err != nil {
+		return false, err
+	}
+	if !s.now().Before(r.Until) {
+		return true, nil
+	}
+	if over, err := s.marked(ctx, "revoked", g.ID); over || err != nil {
+		return over, err
+	}
+	return s.marked(ctx, "ended", r.SID)
 }
 
 func (s *state) record(ctx context.Context, id string) (*record, error) {
@@ -180,13 +267,12 @@ func (s *state) record(ctx context.Context, id string) (*record, error) {
 	if err := s.get(ctx, s.key("grant", id), r); err != nil {
 		return nil, found(err)
 	}
-	switch _, err := s.store.Get(ctx, s.key("revoked", id)); {
-	case err == nil:
-		if r.Grant.RevokedAt == 0 {
-			r.Grant.RevokedAt = int(s.now().Unix())
-		}
-	case !errors.Is(err, ErrNotFound):
+	over, err := s.over(ctx, r.Grant)
+	if err != nil {
 		return nil, err
+	}
+	if over && r.Grant.RevokedAt == 0 {
+		r.Grant.RevokedAt = int(s.now().Unix())
 	}
 	return r, nil
 }
@@ -216,6 +302,9 @@ func (s *state) GrantByAuthCode(ctx context.Context, code string) (*goidc.Grant,
 	if !first && r.Grant.AuthCodeConsumedAt == 0 {
 		r.Grant.AuthCodeConsumedAt = int(s.now().Unix())
 	}
+	if r.Grant.RevokedAt != 0 {
+		return nil, goidc.ErrNotFound // the library has a code of its own for it, which clients do not know (RFC 6749 section 5.2)
+	}
 	r.Grant.AuthCode = code
 	if r.Sealed != nil {
 		if r.Grant.RefreshToken, err = open(code, r.Sealed); err != nil {
@@ -228,6 +317,10 @@ func (s *state) GrantByAuthCode(ctx context.Context, code string) (*goidc.Grant,
 // GrantByRefreshToken gives the grant of a refresh token. One that was replaced is found with its grant, which is revoked by it (O8):
 // either its client lost it, or who shows it is not its client (RFC 9700 section 4.14.2).
 func (s *state) GrantByRefreshToken(ctx context.Context, token string) (*goidc.Grant, error) {
+	c := callOf(ctx)
+	if c == nil || c.endpoint == endpointUserInfo {
+		return nil, goidc.ErrNotFound // the library takes it for an access token (RFC 6749 section 1.5: it goes to its server alone)
+	}
 	var id string
 	if err := s.get(ctx, s.key("refresh", token), &id); err != nil {
 		return nil, found(err)
@@ -237,7 +330,7 @@ func (s *state) GrantByRefreshToken(ctx context.Context, token string) (*goidc.G
 		return nil, err
 	}
 	if r.Refresh != digest(token) && r.Grant.RevokedAt == 0 {
-		if c := callOf(ctx); c == nil || c.endpoint != endpointToken {
+		if c.endpoint != endpointToken {
 			return nil, goidc.ErrNotFound // asked about, and used by nobody
 		}
 		if err := s.revoke(ctx, r.Grant); err != nil {
@@ -250,7 +343,7 @@ func (s *state) GrantByRefreshToken(ctx context.Context, token string) (*goidc.G
 
 func (s *state) revoke(ctx context.Context, g *goidc.Grant) error {
 	g.RevokedAt = int(s.now().Unix())
-	return s.store.Put(ctx, s.key("revoked", g.ID), []byte{1}, s.until(g).Add(s.tokens))
+	return s.mark(ctx, "revoked", g.ID)
 }
 
 // seal encrypts a refresh token under a code, of which the store has the digest alone. The key is used for one message.

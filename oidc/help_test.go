@@ -39,6 +39,8 @@ type house struct {
 	*Provider
 	server, secure *httptest.Server
 	config         Config
+	registry       client.Options
+	others         []*Provider // at the same server
 
 	mu     sync.Mutex
 	offset time.Duration
@@ -169,7 +171,7 @@ func openHouse(t *testing.T, change func(*Config, *client.Options), registration
 		"bob":   {ID: "b2", Username: "bob", GivenName: "Bob", FamilyName: "Exemple", Email: "bob@gmail.example"},
 	}
 	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := NewServer(h.Provider)
+		s, err := NewServer(append([]*Provider{h.Provider}, h.others...)...)
 		if err != nil {
 			panic(err)
 		}
@@ -197,6 +199,7 @@ func openHouse(t *testing.T, change func(*Config, *client.Options), registration
 		change(&h.config, &o)
 	}
 	var err error
+	h.registry = o
 	if h.config.Clients, err = client.New(registrations, o); err != nil {
 		t.Fatal(err)
 	}

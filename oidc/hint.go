@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,6 +56,9 @@ func (p *Provider) hinted(text, clientID string) (*hinted, error) {
 	if err := t.Claims(keys.Keys[i].Key, h); err != nil {
 		return nil, err
 	}
+	if h.Expiry == nil { // userinfo that is signed has no end
+		return nil, errors.New("not an ID token")
+	}
 	if h.Issuer != p.config.Issuer || h.Subject == "" || len(h.Audience) != 1 || clientID != "" && h.Audience[0] != clientID {
 		return nil, errors.New("of another issuer, or for another client")
 	}
@@ -80,8 +84,10 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 		return wrong("not a JWT signed with " + string(algorithm))
 	}
 	header := t.Headers[0]
-	if kind, ok := header.ExtraHeaders[jose.HeaderType].(string); ok && !slices.Contains([]string{"oauth-authz-req+jwt", "jwt"}, strings.ToLower(strings.TrimPrefix(kind, "application/"))) {
-		return wrong("of another type")
+	if kind, said := header.ExtraHeaders[jose.HeaderType]; said {
+		if text, _ := kind.(string); !slices.Contains([]string{"oauth-authz-req+jwt", "jwt"}, strings.ToLower(strings.TrimPrefix(text, "application/"))) {
+			return wrong("of another type")
+		}
 	}
 	text, err := p.config.Clients.Keys(ctx, c, header.KeyID)
 	if err != nil {
@@ -113,6 +119,9 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 	if registered.Expiry == nil || registered.Expiry.Time().Sub(now) > objectLifetime {
 		return wrong("exp is missing or too far away")
 	}
+	if registered.Subject == c.ID() { // RFC 9101 section 10.8: it would authenticate the client, whoever picks it up in a browser
+		return wrong("sub is the client, as in an assertion")
+	}
 	if registered.ID != "" {
 		if err := p.consume(ctx, c.ID()+"\x00"+registered.ID); err != nil {
 			return wrong("it came before")
@@ -137,18 +146,69 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 		case map[string]any:
 			text, err := json.Marshal(v)
 			if err != nil {
-				return wrong(name + " cannot be read")
+				return wrong("a parameter cannot be read")
 			}
 			form.Set(name, string(text))
 		default:
-			return wrong(name + " is of a type that no parameter has")
+			return wrong("a parameter is of a type that none has")
 		}
 	}
 	return nil
 }
 
-// isClaims says whether a text is a claims parameter (OpenID Connect Core section 5.5) as far as it is understood.
-func isClaims(text string) bool {
-	var claims map[string]map[string]json.RawMessage
-	return json.Unmarshal([]byte(text), &claims) == nil
+// A wishedClaim is what a claims parameter says of one claim.
+type wishedClaim struct {
+	Essential bool     `json:"essential,omitempty"`
+	Value     string   `json:"value,omitempty"`
+	Values    []string `json:"values,omitempty"`
+}
+
+// wishes reads a claims parameter (OpenID Connect Core section 5.5). Of the ID token it keeps acr, which may be a condition, and sub,
+// which says who is meant; all else changes nothing of what a client gets. The library forgets the whole of a parameter of which it cannot
+// read a member, and with it the condition: what is kept is read here, or refused.
+func wishes(text string) (acr, sub *wishedClaim, err error) {
+	var all map[string]map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &all); err != nil || all == nil {
+		return nil, nil, errors.New("not an object of claims")
+	}
+	read := func(name string) (*wishedClaim, error) {
+		text := all["id_token"][name]
+		if text == nil || string(text) == "null" {
+			return nil, nil
+		}
+		w := &wishedClaim{}
+		d := json.NewDecoder(bytes.NewReader(text))
+		if err := d.Decode(w); err != nil {
+			return nil, errors.New("not what is said of a claim")
+		}
+		return w, nil
+	}
+	if acr, err = read("acr"); err != nil {
+		return nil, nil, err
+	}
+	sub, err = read("sub")
+	return acr, sub, err
+}
+
+// wished makes of a claims parameter what the library shall see, and gives the person whom the client means by it.
+func wished(form url.Values) (subject string, err error) {
+	acr, sub, err := wishes(form.Get("claims"))
+	if err != nil {
+		return "", err
+	}
+	form.Del("claims")
+	if acr != nil {
+		text, err := json.Marshal(map[string]any{"id_token": map[string]any{"acr": acr}})
+		if err != nil {
+			return "", err
+		}
+		form.Set("claims", string(text))
+	}
+	switch {
+	case sub == nil:
+		return "", nil
+	case sub.Values != nil:
+		return "", errors.New("sub is one person")
+	}
+	return sub.Value, nil
 }

@@ -38,7 +38,8 @@ type attempt struct {
 	// Refused is what each means refused last, until its page has said it.
 	Refused map[string]refused         `json:"refused,omitempty"`
 	States  map[string]json.RawMessage `json:"states,omitempty"` // of the means
-	// Agreed is what the person consented to, in this attempt.
+	// Shown is what the person was asked to consent to, and Agreed what he consented to, in this attempt.
+	Shown  string `json:"shown,omitempty"`
 	Agreed string `json:"agreed,omitempty"`
 }
 
@@ -57,13 +58,15 @@ const lastCookie = "__Secure-sceau-means"
 func (p *Provider) begin(r *http.Request, as *goidc.AuthnSession, _ *goidc.Client) bool {
 	a := &attempt{Token: random(), Began: p.now()}
 	if pushed := (&attempt{}); getStore(as.Store, pushed) == nil {
-		a.Locales = pushed.Locales
+		a.Locales, a.Hint = pushed.Locales, pushed.Hint
 	}
 	if c := callOf(r.Context()); c != nil {
 		if c.locales != "" {
 			a.Locales = c.locales
 		}
-		a.Hint = c.hint
+		if c.hint != "" {
+			a.Hint = c.hint
+		}
 	}
 	a.Language = page.Language("", a.Locales, r.Header.Get("Accept-Language"))
 	return putStore(as.Store, a) == nil
@@ -72,10 +75,10 @@ func (p *Provider) begin(r *http.Request, as *goidc.AuthnSession, _ *goidc.Clien
 // pushed keeps of a pushed request what the library does not.
 func (p *Provider) pushed(ctx context.Context, as *goidc.AuthnSession, _ *goidc.Client) error {
 	c := callOf(ctx)
-	if c == nil || c.locales == "" {
-		return nil
+	if c == nil {
+		return errors.New("oidc: a request that did not come through the front")
 	}
-	return putStore(as.Store, &attempt{Locales: c.locales})
+	return putStore(as.Store, &attempt{Locales: c.locales, Hint: c.hint})
 }
 
 // A visit is one request of a browser to an attempt.
@@ -104,11 +107,23 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request, as *goidc.Authn
 		return goidc.StatusFailure, err
 	}
 	v.call.event.Client, v.call.event.Attempt = c.ID, as.ID
+	if !v.client.AllowsRedirect(as.RedirectURI) {
+		// It was registered when the attempt began. Nothing leads there now, an error neither (O3).
+		v.call.event.Operation = audit.OperationAuthorization
+		v.call.cause, v.call.code = errors.New("redirect_uri is not registered any more"), string(goidc.ErrorCodeInvalidRequest)
+		v.Provider.write(w, r, http.StatusBadRequest, page.Error{Code: v.call.code, AuditID: v.call.event.ID.String()})
+		return goidc.StatusPending, nil
+	}
 	status, err := v.serve()
 	if status == goidc.StatusPending {
 		if err := putStore(as.Store, v.attempt); err != nil {
 			return goidc.StatusFailure, err
 		}
+	}
+	if known := (goidc.Error{}); err != nil && !errors.As(err, &known) {
+		// The library would say that access was denied. Nobody did: it was not decided (RFC 6749 section 4.1.2.1).
+		v.call.event.Outcome = audit.Fault
+		err = goidc.WrapError("temporarily_unavailable", "try again later", err)
 	}
 	return status, err
 }
@@ -173,7 +188,8 @@ func (v *visit) serve() (goidc.Status, error) {
 func (v *visit) first() (goidc.Status, error) {
 	cookie := random()
 	v.attempt.Binding = digest(cookie)
-	http.SetCookie(v.w, v.cookie(attemptCookie, "/authorize/"+v.as.ID, cookie, time.Time{}))
+	// It ends with the attempt: a browser keeps so many cookies of a host, and would give up that of the session.
+	http.SetCookie(v.w, v.cookie(attemptCookie, "/authorize/"+v.as.ID, cookie, time.Now().Add(v.config.Attempt)))
 	var err error
 	if v.session, err = v.sessionOf(v.r); err != nil {
 		return goidc.StatusFailure, err
@@ -278,6 +294,9 @@ func (v *visit) suitable() (*login, page.Again) {
 		l := &s.Logins[i]
 		switch fresh := v.fresh(l); {
 		case !v.admits(l.References):
+			continue
+		case l.Time.After(now.Add(clocks)): // a clock went back: nobody knows how old it is
+			again = page.AgainTooOld
 			continue
 		case asked && !fresh:
 			again = page.AgainAsked
@@ -531,6 +550,16 @@ func (v *visit) proceed() (goidc.Status, error) {
 			return goidc.StatusPending, nil
 		}
 	}
+	if open, err := v.open(); err != nil {
+		return goidc.StatusFailure, err
+	} else if !open {
+		if v.prompts("none") {
+			return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeLoginRequired, "the person has to authenticate", errors.New("prompt=none for an account that is closed"))
+		}
+		http.SetCookie(v.w, v.cookie(sessionCookie, "/", "", time.Time{}))
+		http.Redirect(v.w, v.r, v.address(), http.StatusSeeOther)
+		return goidc.StatusPending, nil
+	}
 	if missing, err := v.consents(); err != nil {
 		return goidc.StatusFailure, err
 	} else if missing {
@@ -552,6 +581,26 @@ func (v *visit) proceed() (goidc.Status, error) {
 	v.as.Subject, v.as.Username, v.as.GrantedScopes = r.Subject, v.session.Account.Username, v.as.Scopes
 	v.call.event.Operation = audit.OperationAuthorization
 	return goidc.StatusSuccess, putStore(v.as.Store, r)
+}
+
+// open says whether the account of the session is still that of somebody, and takes its names as they are now. Who was just looked
+// for is not looked for again.
+func (v *visit) open() (bool, error) {
+	if v.fresh(v.login) {
+		return true, nil
+	}
+	s := v.session
+	account, err := v.config.Accounts.Find(v.r.Context(), authn.Identifier{Type: "account", Value: s.Account.ID})
+	switch {
+	case err == nil && account.ID == s.Account.ID && !account.Locked:
+		s.Account = *account
+		return true, nil
+	case err != nil && !errors.Is(err, authn.ErrNoAccount):
+		return false, err
+	}
+	v.login, v.session = nil, nil
+	_, err = v.over(v.r.Context(), s)
+	return false, err
 }
 
 // consented is what a person has agreed to once: the scopes and the terms of a client.
@@ -594,7 +643,9 @@ func (v *visit) consent() (goidc.Status, error) {
 	if v.client.Consent() == client.ConsentTerms {
 		shown.Terms = &page.Terms{URL: v.client.TermsURL()}
 	}
-	if v.r.Method != http.MethodPost {
+	what := v.consented()
+	if v.r.Method != http.MethodPost || v.attempt.Shown != digest(what) { // another person may have come to the browser meanwhile
+		v.attempt.Shown = digest(what)
 		v.write(http.StatusOK, shown)
 		return goidc.StatusPending, nil
 	}
@@ -609,7 +660,9 @@ func (v *visit) consent() (goidc.Status, error) {
 	if v.r.PostFormValue("decision") != "allow" {
 		return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeAccessDenied, "the person did not consent", errors.New("the person did not consent"))
 	}
-	what := v.consented()
+	if err := v.record(v.r.Context(), v.call); err != nil { // the trail has it before it counts
+		return goidc.StatusFailure, err
+	}
 	v.attempt.Agreed = digest(what)
 	if err := v.state.store.Put(v.r.Context(), v.state.key("consent", what), []byte{1}, v.now().Add(consentLifetime)); err != nil {
 		return goidc.StatusFailure, err
@@ -637,7 +690,11 @@ func (p *Provider) unredirected(w http.ResponseWriter, r *http.Request, err erro
 	if c != nil {
 		c.cause, c.code, id = err, code, c.event.ID.String()
 	}
-	if code == string(goidc.ErrorCodeInternalError) {
+	switch {
+	case c != nil && c.outage != nil:
+		code, status = "temporarily_unavailable", http.StatusServiceUnavailable
+		c.code, c.event.Outcome = code, audit.Fault
+	case code == string(goidc.ErrorCodeInternalError):
 		status = http.StatusInternalServerError
 	}
 	p.write(w, r, status, page.Error{Code: code, AuditID: id})

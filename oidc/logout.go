@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,22 +52,20 @@ func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) tryLogout(w http.ResponseWriter, r *http.Request, c *call) error {
-	form := r.URL.Query()
-	if r.Method == http.MethodPost {
-		if err := r.ParseForm(); err != nil {
-			return &parameterError{code: "invalid_request", text: "not a form"}
-		}
+	form, err := url.ParseQuery(r.URL.RawQuery)
+	if err == nil && r.Method == http.MethodPost {
+		err = r.ParseForm()
 		form = r.PostForm
 	}
-	for _, values := range form {
-		if len(values) > 1 {
-			return &parameterError{code: "invalid_request", text: "a parameter stands twice"}
-		}
+	if err != nil {
+		return &parameterError{code: "invalid_request", text: "not a form"}
+	}
+	if wrong := readable(form); wrong != nil {
+		return wrong
 	}
 	var hint *hinted
 	id := form.Get("client_id")
 	if text := form.Get("id_token_hint"); text != "" {
-		var err error
 		if hint, err = p.hinted(text, id); err != nil {
 			return &parameterError{code: "invalid_request", text: "id_token_hint: " + err.Error()}
 		}
@@ -117,9 +116,9 @@ func (p *Provider) tryLogout(w http.ResponseWriter, r *http.Request, c *call) er
 	c.event.Sealed.Account = s.Account.ID
 	sure := hint != nil && hint.SID == s.SID
 	if !sure {
-		token := digest("logout\x00" + s.SID)
+		token := digest("logout\x00" + s.key) // clients know the claim sid, and nobody knows this but the browser
 		switch decision := form.Get("decision"); {
-		case r.Method == http.MethodPost && decision != "" && form.Get("token") == token && p.sameOrigin(r):
+		case r.Method == http.MethodPost && decision != "" && subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(token)) == 1 && p.sameOrigin(r):
 			if decision != "logout" {
 				c.event.Operation = ""
 				http.Redirect(w, r, p.config.Issuer+"/logout", http.StatusSeeOther)
@@ -165,12 +164,13 @@ func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, back string
 // over ends a session, and tells its clients (OpenID Connect Back-Channel Logout 1.0). It gives the names of those that could not
 // be told.
 func (p *Provider) over(ctx context.Context, s *session) (unreached []string, err error) {
-	if err := p.end(ctx, s); err != nil {
+	clients, err := p.end(ctx, s)
+	if err != nil {
 		return nil, err
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for id := range s.Clients {
+	for _, id := range clients {
 		c := p.config.Clients.Client(id)
 		if c == nil || c.BackchannelLogoutURI() == "" {
 			continue

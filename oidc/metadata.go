@@ -19,9 +19,9 @@ const keyCache = time.Hour
 
 // describe makes the metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2): what the library says of itself, and what
 // is done before it.
-func (p *Provider) describe() error {
+func (p *Provider) describe(l *library) error {
 	b := &buffer{header: http.Header{}}
-	p.library.ServeHTTP(b, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/.well-known/openid-configuration"}, Header: http.Header{}})
+	l.ServeHTTP(b, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/.well-known/openid-configuration"}, Header: http.Header{}})
 	m := map[string]any{}
 	if err := json.Unmarshal(b.body.Bytes(), &m); err != nil || b.status != http.StatusOK {
 		return fmt.Errorf("oidc: metadata: %d: %w", b.status, err)
@@ -36,7 +36,7 @@ func (p *Provider) describe() error {
 		}
 	}
 	objects, exchanges := []string(nil), false
-	for _, c := range p.config.Clients.Clients() {
+	for _, c := range l.clients {
 		add(&methods, string(c.Method()))
 		add(&assertions, c.AssertionAlgorithms()...)
 		if a := c.RequestObjectAlgorithm(); a != "" {
@@ -67,7 +67,7 @@ func (p *Provider) describe() error {
 	}
 	m["response_modes_supported"] = []string{"query", "fragment"}
 	text, err := json.Marshal(m)
-	p.discovery = text
+	l.discovery = text
 	return err
 }
 
@@ -82,7 +82,7 @@ func (p *Provider) Metadata(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keyCache.Seconds())))
 	h.Set("Access-Control-Allow-Origin", "*")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.discovery))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.library.Load().discovery))
 }
 
 // A Server serves establishments, each at the path of its issuer. It is immutable.

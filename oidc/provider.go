@@ -9,8 +9,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
@@ -18,6 +21,7 @@ import (
 
 	"sceau/audit"
 	"sceau/oidc/authn"
+	"sceau/oidc/bridge"
 	"sceau/oidc/client"
 	"sceau/oidc/page"
 )
@@ -51,8 +55,9 @@ type Config struct {
 	Store Store
 	// Recorder keeps the trace of every event. Required: what cannot be recorded does not happen.
 	Recorder Recorder
-	// Exchange serves the grant of token exchange (RFC 8693) for a client that has authenticated; nil: there is none.
-	Exchange Exchanger
+	// Exchange says which tokens are exchanged (RFC 8693); nil: none. Of whose the tokens are New says itself: Issuer,
+	// Recorder, Tokens, Minter and Subjects do not count.
+	Exchange *bridge.Config
 	// Log is for the operator; nil: slog's default.
 	Log *slog.Logger
 	// Now is the clock of sessions and rules; nil: time.Now. The lifetimes of tokens are those of the system's clock.
@@ -100,6 +105,9 @@ func (l *Lifetimes) defaults() error {
 	return nil
 }
 
+// maxAge is how old an authentication may be at all, of any client (client.SessionRegistration).
+const maxAge = 24 * time.Hour
+
 // A Means is one that an establishment offers.
 type Means struct {
 	// Name is by what addresses, policies and the trail call it: letters, digits and hyphens. Required.
@@ -120,19 +128,26 @@ type Recorder interface {
 
 // A Provider is the identity provider of one establishment. It is immutable and safe for concurrent use.
 type Provider struct {
-	config  Config
-	path    string // of the issuer
-	keys    *keySet
-	state   *state
-	library http.Handler
-	pages   *page.Set
-	op      *provider.Provider
+	config Config
+	path   string // of the issuer
+	keys   *keySet
+	state  *state
+	pages  *page.Set
 	// inside is what a request shows the library in the place of the client's credential, once that was verified here.
-	registered []*goidc.Client
-	inside     string
-	discovery  []byte
-	log        *slog.Logger
-	now        func() time.Time
+	inside string
+	bridge *bridge.Exchanger // nil: no token is exchanged
+	log    *slog.Logger
+	now    func() time.Time
+
+	library  atomic.Pointer[library]
+	building sync.Mutex
+}
+
+// A library is go-oidc with the clients of one moment: it takes them once, and a registry may be loaded anew.
+type library struct {
+	http.Handler
+	clients   []*client.Client
+	discovery []byte
 }
 
 // New makes the provider of an establishment.
@@ -160,15 +175,59 @@ func New(c Config) (*Provider, error) {
 	if p.pages, err = page.New(); err != nil {
 		return nil, err
 	}
-	p.state = &state{store: c.Store, prefix: c.Tenant, now: p.now, tokens: p.config.AccessToken}
-	if err := p.clients(); err != nil {
+	l := &p.config.Lifetimes
+	p.state = &state{
+		store: watched{c.Store}, prefix: c.Tenant, now: p.now, tokens: l.AccessToken,
+		longest: max(maxAge, l.RefreshToken) + l.AccessToken + l.Code + time.Hour,
+	}
+	made, err := p.build()
+	if err != nil {
 		return nil, err
 	}
-	if p.op, err = provider.New(c.Issuer, p.state, p.keys.jwks, p.options()...); err != nil {
-		return nil, fmt.Errorf("oidc: %s: %w", c.Issuer, err)
+	p.library.Store(made)
+	if c.Exchange != nil {
+		if p.bridge, err = p.exchanger(*c.Exchange); err != nil {
+			return nil, fmt.Errorf("oidc: %s: %w", c.Issuer, err)
+		}
 	}
-	p.library = p.op.Handler()
-	return p, p.describe()
+	return p, nil
+}
+
+// build makes a library of the clients that are registered now.
+func (p *Provider) build() (*library, error) {
+	l := &library{clients: p.config.Clients.Clients()}
+	registered, err := p.clients(l.clients)
+	if err != nil {
+		return nil, err
+	}
+	op, err := provider.New(p.config.Issuer, p.state, p.keys.jwks, p.options(registered)...)
+	if err != nil {
+		return nil, fmt.Errorf("oidc: %s: %w", p.config.Issuer, err)
+	}
+	l.Handler = op.Handler()
+	return l, p.describe(l)
+}
+
+// knows has the library know a client as it is registered now: what it knew before may admit what is not admitted any more. While
+// the registry has a client with which the establishment cannot work, none that was changed is served; the others are.
+func (p *Provider) knows(c *client.Client) error {
+	if slices.Contains(p.library.Load().clients, c) {
+		return nil
+	}
+	p.building.Lock()
+	defer p.building.Unlock()
+	if slices.Contains(p.library.Load().clients, c) {
+		return nil
+	}
+	made, err := p.build()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(made.clients, c) {
+		return fmt.Errorf("oidc: %s: client %q is registered anew at this moment", p.config.Issuer, c.ID())
+	}
+	p.library.Store(made)
+	return nil
 }
 
 func (p *Provider) check() error {
@@ -233,6 +292,8 @@ func issuer(text string) (*url.URL, error) {
 		return nil, errors.New("not https")
 	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
 		return nil, errors.New("not a host and a path alone")
+	case u.Port() == "443" || u.Host != strings.ToLower(u.Host) || path.Clean(u.Path) != u.Path && u.Path != "":
+		return nil, errors.New("not as browsers write it") // in the header Origin
 	case strings.HasSuffix(u.Path, "/") || u.RawPath != "" || strings.Contains(u.Path, "//") || u.String() != text:
 		return nil, errors.New("not in its normal form")
 	}
@@ -249,14 +310,17 @@ func (p *Provider) Tenant() string { return p.config.Tenant }
 func (p *Provider) Clients() []*client.Client { return p.config.Clients.Clients() }
 
 // scopes are those that a client may ask for. What an application may see beyond openid depends on its registration.
-var scopes = []string{"openid", "profile", "email", "offline_access"}
+var scopes = []string{"openid", "profile", "email", "identity", "offline_access"}
+
+// numbers are the identifiers of a person that the scope identity gives as claims of the same names.
+var numbers = []string{"rpps", "ssin", "nihii"}
 
 // claims that tokens have, beside those of JWT.
 var claims = []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "tid", "oid", "given_name",
-	"family_name", "name", "preferred_username", "email", "email_verified"}
+	"family_name", "name", "preferred_username", "email", "email_verified", "rpps", "ssin", "nihii"}
 
 // options say to the library what it does. What it is not told to do it does not.
-func (p *Provider) options() []provider.Option {
+func (p *Provider) options(registered []*goidc.Client) []provider.Option {
 	l := &p.config.Lifetimes
 	algorithms := make([]goidc.SignatureAlgorithm, 0, 3)
 	for _, a := range p.keys.algorithms() {
@@ -304,7 +368,7 @@ func (p *Provider) options() []provider.Option {
 		provider.WithErrorHandler(p.failed),
 		provider.WithErrorRenderer(p.unredirected),
 		provider.WithPolicies(goidc.NewPolicy("person", p.begin, p.serve)),
-		provider.WithStaticClients(p.registered[0], p.registered[1:]...),
+		provider.WithStaticClients(registered[0], registered[1:]...),
 	}
 	if p.config.SecureIssuer != "" {
 		options = append(options, provider.WithMTLS(p.config.SecureIssuer, p.certificate), provider.WithTLSTokenBinding())
@@ -359,5 +423,6 @@ func (p *Provider) mayIntrospect(ctx context.Context, c *goidc.Client, info goid
 
 // refreshes says whether a grant comes with a refresh token: where the client asked for offline_access and may.
 func (p *Provider) refreshes(_ context.Context, c *goidc.Client, g *goidc.Grant) bool {
-	return slices.Contains(c.GrantTypes, goidc.GrantRefreshToken) && slices.Contains(strings.Fields(g.Scopes), "offline_access")
+	known := p.config.Clients.Client(c.ID)
+	return known != nil && known.AllowsGrant(client.RefreshToken) && slices.Contains(strings.Fields(g.Scopes), "offline_access")
 }

@@ -21,8 +21,10 @@ type session struct {
 	Logins  []login       `json:"logins"` // the newest last, one of each means
 	Created time.Time     `json:"created"`
 	Seen    time.Time     `json:"seen"`
-	// Clients are those that have tokens out of the session, with their grants: they end with it.
-	Clients map[string][]string `json:"clients,omitempty"`
+	// Clients are those that have tokens out of the session: they are told when it ends.
+	Clients []string `json:"clients,omitempty"`
+	// Moved says that the session has another cookie by now.
+	Moved bool `json:"moved,omitempty"`
 
 	key    string // in the store, which has no cookie
 	stored []byte // as it was read
@@ -96,8 +98,11 @@ func (p *Provider) session(ctx context.Context, key string) (*session, error) {
 	if err := json.Unmarshal(text, s); err != nil {
 		return nil, err
 	}
-	if !p.now().Before(p.sessionEnd(s)) {
+	if s.Moved || !p.now().Before(p.sessionEnd(s)) {
 		return nil, nil
+	}
+	if ended, err := p.state.marked(ctx, "ended", s.SID); ended || err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -105,6 +110,9 @@ func (p *Provider) session(ctx context.Context, key string) (*session, error) {
 // keep writes a session under a new cookie, in the place of the one it had: nobody who knew that one has the session that is
 // more than it was (O8: fixation).
 func (p *Provider) keep(ctx context.Context, w http.ResponseWriter, s *session) error {
+	if err := p.move(ctx, s); err != nil {
+		return err
+	}
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -125,20 +133,39 @@ func (p *Provider) keep(ctx context.Context, w http.ResponseWriter, s *session) 
 	return p.state.store.Delete(ctx, old)
 }
 
+// move closes the place where a session was: whoever wrote a client into it before is in it, and nobody does after.
+func (p *Provider) move(ctx context.Context, s *session) error {
+	if s.key == "" {
+		return nil
+	}
+	moved, err := json.Marshal(session{SID: s.SID, Moved: true})
+	if err != nil {
+		return err
+	}
+	for range tries {
+		swapped, err := p.state.store.Swap(ctx, s.key, s.stored, moved, p.now().Add(time.Minute))
+		if swapped || err != nil {
+			return err
+		}
+		now, err := p.session(ctx, s.key)
+		if err != nil {
+			return err
+		}
+		if now == nil {
+			return errSessionOver
+		}
+		s.Clients, s.stored = now.Clients, now.stored
+	}
+	return errBusy
+}
+
 // told remembers that a client has a grant out of the session, or that the session is used. Another request may write it at
 // the same time: nothing of either is lost, since a client that is forgotten is not told of a logout.
-func (p *Provider) told(ctx context.Context, s *session, client, grant string) error {
-	for range 10 {
+func (p *Provider) told(ctx context.Context, s *session, client string) error {
+	for range tries {
 		s.Seen = p.now()
-		if client != "" && !slices.Contains(s.Clients[client], grant) {
-			if s.Clients == nil {
-				s.Clients = map[string][]string{}
-			}
-			grants := append(s.Clients[client], grant)
-			if len(grants) > maxGrants {
-				grants = grants[len(grants)-maxGrants:]
-			}
-			s.Clients[client] = grants
+		if client != "" && !slices.Contains(s.Clients, client) {
+			s.Clients = append(s.Clients, client)
 		}
 		text, err := json.Marshal(s)
 		if err != nil {
@@ -150,6 +177,12 @@ func (p *Provider) told(ctx context.Context, s *session, client, grant string) e
 			return err
 		case swapped:
 			s.stored = text
+			// Who ends the session says so before it reads whom to tell.
+			if ended, err := p.state.marked(ctx, "ended", s.SID); err != nil {
+				return err
+			} else if ended {
+				return errSessionOver
+			}
 			return p.state.put(ctx, p.state.key("sid", s.SID), s.key, end)
 		}
 		now, err := p.session(ctx, s.key)
@@ -161,30 +194,45 @@ func (p *Provider) told(ctx context.Context, s *session, client, grant string) e
 		}
 		*s = *now
 	}
-	return errors.New("oidc: a session that is written by too many at once")
+	return errBusy
 }
 
-// maxGrants bounds the grants of one client in one session: those before are over for long.
-const maxGrants = 32
+// tries bounds how often a session is written anew that others write too.
+const tries = 32
 
-var errSessionOver = errors.New("oidc: the session has ended meanwhile")
+var (
+	errSessionOver = errors.New("oidc: the session has ended meanwhile")
+	errBusy        = errors.New("oidc: a session that is written by too many at once")
+)
 
-// end ends a session: nothing is found by its cookie, and what clients have out of it is revoked.
-func (p *Provider) end(ctx context.Context, s *session) error {
-	var errs []error
-	for _, grants := range s.Clients {
-		for _, id := range grants {
-			g, err := p.state.Grant(ctx, id)
-			if err == nil {
-				err = p.state.revoke(ctx, g)
-			}
-			if err != nil && !errors.Is(err, ErrNotFound) {
-				errs = append(errs, err)
-			}
+// end ends a session: nothing is found by its cookie, and what clients have out of it is good no longer, also what a request
+// that has begun is about to give them. It gives the clients.
+func (p *Provider) end(ctx context.Context, s *session) (clients []string, err error) {
+	if err := p.state.mark(ctx, "ended", s.SID); err != nil {
+		return nil, err
+	}
+	clients = s.Clients
+	keys := []string{s.key}
+	var moved string
+	switch err := p.state.get(ctx, p.state.key("sid", s.SID), &moved); {
+	case err == nil:
+		keys = append(keys, moved)
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	for _, key := range keys {
+		now := &session{}
+		switch err := p.state.get(ctx, key, now); {
+		case err == nil && !now.Moved:
+			clients = now.Clients
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return nil, err
+		}
+		if err := p.state.store.Delete(ctx, key); err != nil {
+			return nil, err
 		}
 	}
-	errs = append(errs, p.state.store.Delete(ctx, s.key), p.state.store.Delete(ctx, p.state.key("sid", s.SID)))
-	return errors.Join(errs...)
+	return clients, p.state.store.Delete(ctx, p.state.key("sid", s.SID))
 }
 
 // sessionBySID finds a session by the claim sid of a token of ours.

@@ -25,6 +25,9 @@ func writeLine(out io.Writer, e *audit.Entry) error {
 		return err
 	}
 	what := plain(e.Cause)
+	if e.Service == audit.ServiceOIDC {
+		what = plain(strings.Join(slicesNonEmpty([]string{e.Operation, after("by", e.Means), after("of", e.Client), after("grant", e.Grant), e.Cause}), ", "))
+	}
 	if e.AssertionID != "" {
 		what = "assertion " + plain(e.AssertionID) + " until " + e.NotOnOrAfter.UTC().Format(time.RFC3339)
 	}

@@ -31,12 +31,15 @@ const (
 	claimClient  = "client_id"
 )
 
+// strict is base64url without padding, and without bits after the last octet.
+var strict = base64.RawURLEncoding.Strict()
+
 // decodeAssertion reads base64url (RFC 8693 section 3, RFC 7522 section 2.1): no line breaks, padding or none.
 func decodeAssertion(text string) ([]byte, error) {
 	if len(text)%4 == 0 {
 		text = strings.TrimSuffix(strings.TrimSuffix(text, "="), "=")
 	}
-	octets, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	octets, err := strict.DecodeString(text)
 	if err != nil {
 		return nil, refuse(BadSubjectToken, "not base64url")
 	}
@@ -74,16 +77,19 @@ func (e *exchange) proveAssertion(text string, h holder, ref *TokenRef) (proven,
 		return proven{}, trustError(err)
 	}
 	// From here on every octet of a is the word of a trusted STS.
-	*ref = TokenRef{Type: SAML1, Issuer: string(a.Issuer), ID: string(a.AssertionID), Digest: ref.Digest, Expires: a.Conditions.NotOnOrAfter}
+	*ref = TokenRef{Type: SAML1, Issuer: string(a.Issuer), ID: string(a.AssertionID), Expires: a.Conditions.NotOnOrAfter}
 	if belief.Key.Selector != xmlsec.ByCertificate {
 		return proven{}, refuse(NotHolderOfKey, "a key without certificate")
 	}
-	der, err := xmlsec.AppendBase64(scratch[:0], belief.Key.Value)
-	if err != nil {
-		return proven{}, refuseFor(NotHolderOfKey, err)
-	}
-	if !h.is(der) {
-		return proven{}, refuse(HolderMismatch, "")
+	// The text of the very certificate, as we would write it, is not decoded to be compared.
+	if string(belief.Key.Value) != h.identity.Certificate().Base64() {
+		der, err := xmlsec.AppendBase64(scratch[:0], belief.Key.Value)
+		if err != nil {
+			return proven{}, refuseFor(NotHolderOfKey, err)
+		}
+		if !h.is(der) {
+			return proven{}, refuse(HolderMismatch, "")
+		}
 	}
 	p := proven{end: earliest(a.Conditions.NotOnOrAfter, belief.STS.NotAfter()), token: Token{
 		Type: SAML1, Issuer: string(a.Issuer), ID: string(a.AssertionID), Confirmation: h.thumbprint,

@@ -10,19 +10,14 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
-	"os"
-	"strings"
 	"syscall"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
-	"sceau/attrs"
 	"sceau/internal/testpki"
 	"sceau/oidc/bridge"
-	"sceau/policy/cedar"
 	"sceau/saml"
 )
 
@@ -65,20 +60,6 @@ func signing(b testing.TB, key crypto.Signer) func() {
 	}
 }
 
-// cedarPolicies is the example that operators start from.
-func cedarPolicies(t testing.TB) *cedar.Policies {
-	t.Helper()
-	text, err := os.ReadFile("../../policy/cedar/testdata/examples/exchange.cedar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := cedar.Load(cedar.Config{Files: fstest.MapFS{"exchange.cedar": {Data: []byte(strings.ReplaceAll(string(text), `"hwk"`, `"swk"`))}}, Catalogue: attrs.EHealth()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // BenchmarkExchange measures an exchange of an assertion for a token and back, and in the same run its public-key operations alone, alternating in
 // short turns so that a noisy machine is noisy for both. The metric "ratio" is the exchange by the operations.
 func BenchmarkExchange(b *testing.B) {
@@ -97,7 +78,7 @@ func BenchmarkExchange(b *testing.B) {
 				r := newRig(b, func(c *bridge.Config) {
 					c.Recorder, c.Policy = nothing{}, exchangeRules(b)
 					if policies == "cedar" {
-						c.Policy = cedarPolicies(b)
+						c.Policy = cedarPolicies(b, "swk")
 					}
 					c.Assertions.Signing = func(time.Time) (bridge.Signing, error) {
 						return bridge.Signing{Signer: signer(b, k.sts), NotBefore: testpki.NotBefore(), NotAfter: testpki.NotAfter()}, nil

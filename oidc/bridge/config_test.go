@@ -8,6 +8,7 @@ import (
 	"sceau/attrs"
 	"sceau/certs"
 	"sceau/oidc/bridge"
+	"sceau/saml"
 )
 
 // TestConfig (A8): what would exchange for nobody, or for anybody, is refused, all of it at once.
@@ -54,6 +55,7 @@ func TestConfig(t *testing.T) {
 		"upstream, twice":     {func(c *bridge.Config) { c.Upstreams = append(c.Upstreams, c.Upstreams[0]) }, "twice"},
 		"upstream, cnf":       {func(c *bridge.Config) { c.Upstreams[0].Claims = []string{"cnf"} }, "says what a token is"},
 		"upstream, act":       {func(c *bridge.Config) { c.Upstreams[0].ActorClaims = []string{"act"} }, "says what a token is"},
+		"upstream, both":      {func(c *bridge.Config) { c.Upstreams[0].ActorClaims = c.Upstreams[0].Claims }, "of both"},
 		"methods":             {func(c *bridge.Config) { c.Methods = &bridge.Methods{ToSAML: []bridge.MethodRow{{}}} }, "without method"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,6 +92,27 @@ func TestDirectionsAreConfigured(t *testing.T) {
 			r.refused(bridge.UnsupportedType, r.client(), form("subject_token", f[0], "subject_token_type", f[1], "requested_token_type", f[2], "audience", records))
 		})
 	}
+}
+
+// TestAliases: a claim that configuration names by an alias of an attribute is met under its own name, and under the alias.
+func TestAliases(t *testing.T) {
+	alias := attrs.Designator{Name: "urn:be:fgov:person:ssin:ehealth:1.0:doctor:boolean", Namespace: attrs.NamespaceCertified}
+	if d, ok := attrs.EHealth().Find(alias); !ok || d.Designator != isDoc {
+		t.Fatal("the catalogue has no such alias")
+	}
+	r := newRig(t, func(c *bridge.Config) {
+		c.Claims = []bridge.Claim{{Name: "doctor", Attribute: alias}, {Name: "ssin", Attribute: ssin, Identifier: "ssin"}}
+	})
+	for _, name := range []attrs.Designator{isDoc, alias} {
+		token := r.read(r.must(r.samlForm(r.assertion(func(i *saml.Issue) { i.Attributes[1].Name = name.Name }))))
+		if token.Claims["doctor"] != true {
+			t.Errorf("%s: %v", name.Name, token.Claims)
+		}
+	}
+	// Under both names it stands there twice.
+	r.refused(bridge.BadSubjectToken, r.client(), r.samlForm(r.assertion(func(i *saml.Issue) {
+		i.Attributes = append(i.Attributes, saml.Statement{Name: alias.Name, Namespace: alias.Namespace, Values: []string{"false"}})
+	})))
 }
 
 // TestTarget: where the client names none.

@@ -3,14 +3,12 @@ package bridge
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"net/url"
 	"slices"
 	"time"
 
-	"sceau/attrs"
 	"sceau/audit"
 	"sceau/certs"
 	"sceau/oidc/authn"
@@ -52,9 +50,14 @@ func (x *Exchanger) run(ctx context.Context, client *Client, request *Request, e
 	if err == nil {
 		result, err = e.road()
 	}
+	if request != nil {
+		e.event.SubjectToken.digest(request.SubjectToken)
+		e.event.ActorToken.digest(request.ActorToken)
+	}
 	e.event.Duration = time.Since(begin)
 	e.event.Success, e.event.Reason, e.event.Cause = err == nil, ReasonOf(err), err
-	if unrecorded := x.config.Recorder.Record(ctx, &e.event); unrecorded != nil {
+	// A client that has gone does not take its trace along.
+	if unrecorded := x.config.Recorder.Record(context.WithoutCancel(ctx), &e.event); unrecorded != nil {
 		return nil, &refusedExchange{refuseFor(Unrecorded, errors.Join(unrecorded, err)), e.event.ID}
 	}
 	if err != nil {
@@ -113,8 +116,7 @@ func (e *exchange) way() (way, error) {
 		return way{}, refuse(BadRequest, "no client, no request or no instant")
 	}
 	w := way{from: e.request.SubjectTokenType, to: e.request.Requested}
-	digest := sha256.Sum256([]byte(e.request.SubjectToken))
-	e.event.SubjectToken = TokenRef{Type: w.from, Digest: digest}
+	e.event.SubjectToken.Type = w.from
 	if e.request.SubjectToken == "" || len(e.request.SubjectToken) > maxTokenBytes || len(e.request.ActorToken) > maxTokenBytes {
 		return way{}, refuse(BadRequest, "no subject token, or one that is too large")
 	}
@@ -218,8 +220,7 @@ type proven struct {
 	way
 	token       Token // what the subject token says, in the words of tokens
 	identifiers []authn.Identifier
-	attributes  []attrs.Keyed // identification attributes that it proves, for sources
-	end         time.Time     // of what is made of it: not before this, whatever else admits
+	end         time.Time // of what is made of it: not before this, whatever else admits
 }
 
 func (e *exchange) prove(w way, h holder) (proven, error) {
@@ -331,7 +332,7 @@ func (e *exchange) proveActor(h holder) (*Actor, time.Time, error) {
 	var p proven
 	var err error
 	ref := &e.event.ActorToken
-	*ref = TokenRef{Type: e.request.ActorTokenType, Digest: sha256.Sum256([]byte(e.request.ActorToken))}
+	ref.Type = e.request.ActorTokenType
 	switch t := e.request.ActorTokenType; {
 	case t == SAML1 && len(e.x.config.Assertions.Issuers) > 0:
 		p, err = e.proveAssertion(e.request.ActorToken, h, ref)
@@ -385,7 +386,10 @@ func (e *exchange) permit(d delegated, h holder) (granted, error) {
 			}
 			return granted{}, refuseFor(Unavailable, err)
 		}
-		if e.event.Rule = decision.Rule(); !decision.Permitted() {
+		if rule := decision.Rule(); !slices.Contains(e.event.Rules, rule) && rule != "" {
+			e.event.Rules = append(e.event.Rules, rule)
+		}
+		if !decision.Permitted() {
 			return granted{}, refuse(Denied, "")
 		}
 		if decision.MaximumValidity > 0 {

@@ -73,7 +73,7 @@ func TestSAMLToToken(t *testing.T) {
 				}
 				e := r.last()
 				if !e.Success || e.SubjectToken.ID != "_assertion-1" || e.SubjectToken.Issuer != stsIssuer || e.Issued.ID != token.ID || token.ID == "" ||
-					e.Direction != "saml1-to-token" || e.Client != client || e.Rule != "test" || e.Subject != personSub || e.Certificate != sha256.Sum256(holder.DER) {
+					e.Direction != "saml1-to-token" || e.Client != client || !slices.Equal(e.Rules, []string{"test"}) || e.Subject != personSub || e.Certificate != sha256.Sum256(holder.DER) {
 					t.Errorf("recorded: %+v", e)
 				}
 				asked := r.policy.asked[0]
@@ -388,6 +388,42 @@ func TestDelegation(t *testing.T) {
 		r.refused(bridge.ChainTooLong, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Actor = chain(5) })))
 		r.refused(bridge.BadSubjectToken, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Actor = chain(40) })))
 	})
+}
+
+// TestPolicies: the two kinds of policies decide by what the exchange tells them, and their windows bound what is made.
+func TestPolicies(t *testing.T) {
+	for name, pdp := range map[string]policy.ExchangePDP{"rules": exchangeRules(t), "cedar": cedarPolicies(t, "hwk")} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *bridge.Config) { c.Policy = pdp })
+			saml1 := []string{"requested_token_type", bridge.SAML1.String(), "scope", "records"}
+			token := r.accessToken(func(t *bridge.Token) { t.Expires = now.Add(3 * time.Hour) })
+			a, _ := r.assertionOf(r.must(r.tokenForm(token, saml1...)))
+			if !a.Conditions.NotOnOrAfter.Equal(now.Add(time.Hour)) || len(r.last().Rules) != 1 {
+				t.Errorf("until %v by %q", a.Conditions.NotOnOrAfter, r.last().Rules)
+			}
+			r.refused(bridge.Denied, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Actor = &bridge.Actor{Subject: "x"} }), saml1...))
+			r.refused(bridge.Denied, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Scope = []string{"admin"} }), "requested_token_type", bridge.SAML1.String()))
+			r.refused(bridge.Denied, &bridge.Client{ID: "another", Certificate: r.holder.DER}, r.tokenForm(token, saml1...))
+			if name == "cedar" { // the example wants a key in hardware
+				r.refused(bridge.Denied, r.client(), r.samlForm(r.assertion(nil), "scope", "records"))
+				r.refused(bridge.Denied, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Methods = []string{"pwd"} }), saml1...))
+			}
+		})
+	}
+}
+
+// TestGone: a client that has gone leaves its trace all the same, and gets nothing.
+func TestGone(t *testing.T) {
+	r := newRig(t)
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	f := r.samlForm(r.assertion(nil))
+	if result, err := r.x.ExchangeForm(gone, r.client(), f, now); result != nil || bridge.ReasonOf(err) != bridge.NotIssued {
+		t.Errorf("%v, %v", result, err)
+	}
+	if e := r.last(); e.Success || e.Reason != bridge.NotIssued || r.gone {
+		t.Errorf("%+v, recorded under the context of the client: %v", e, r.gone)
+	}
 }
 
 // TestUnrecorded: what cannot be recorded does not leave.

@@ -92,7 +92,8 @@ type Assertions struct {
 type Config struct {
 	// Issuer is the issuer identifier of our tokens. Required.
 	Issuer string
-	// Certificates identifies the holders, in one of HolderRoles (nil is certs.RoleHolder), and the token services. Required.
+	// Certificates identifies the holders, in one of HolderRoles (nil is certs.RoleHolder; certs.RoleClient beside it for clients of IGC-Santé), and
+	// the token services. Required.
 	Certificates *certs.Verifier
 	HolderRoles  []certs.Role
 	// Policy decides (action exchange-token). Required.
@@ -182,6 +183,11 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Catalogue == nil {
 		c.Catalogue = attrs.EHealth()
+	}
+	for i := range c.Claims { // under an alias an attribute would never be met
+		if d, ok := c.Catalogue.Find(c.Claims[i].Attribute); ok {
+			c.Claims[i].Attribute = d.Designator
+		}
 	}
 	if c.Limits == (xmltext.Limits{}) {
 		c.Limits = xmltext.DefaultLimits()
@@ -304,6 +310,11 @@ func (u *Upstream) check(c *Config, i int, wrong func(string, ...any)) {
 	}
 	if len(u.Parties) == 0 || len(u.Levels) == 0 {
 		wrong("upstream %q: no Parties or no Levels: no token of it could be exchanged", u.Issuer)
+	}
+	for _, name := range u.ActorClaims {
+		if slices.Contains(u.Claims, name) { // the client signs the one, and would say what only the provider may
+			wrong("upstream %q: claim %q of both the token and the actor token", u.Issuer, name)
+		}
 	}
 	for _, name := range slices.Concat(u.Claims, u.ActorClaims) {
 		if slices.Contains(reserved, name) || name == "" {

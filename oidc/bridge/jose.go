@@ -6,7 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"encoding/base64"
+	plain "encoding/json" // writes; what others send is read by go-jose's, which is strict
 	"errors"
 	"fmt"
 	"math"
@@ -16,8 +16,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
-
-	"sceau/internal/opaque"
 )
 
 // A Key verifies our tokens: one key has one algorithm, and a token does not choose it (attacks.md O4).
@@ -67,7 +65,7 @@ type header struct {
 }
 
 func readHeader(text string) (*header, error) {
-	octets, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	octets, err := strict.DecodeString(text)
 	if err != nil {
 		return nil, errors.New("the header is not base64url")
 	}
@@ -235,7 +233,7 @@ func (j *JWTs) Mint(_ context.Context, t *Token) (string, error) {
 	if t.Type == IDToken { // OIDC Core 2: to whom it was issued is azp
 		b.ClientID, b.Party, b.Scope = "", t.ClientID, ""
 	}
-	payload, err := json.Marshal(&b)
+	payload, err := plain.Marshal(&b)
 	if err != nil {
 		return "", err
 	}
@@ -246,19 +244,7 @@ func (j *JWTs) Mint(_ context.Context, t *Token) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if key.Key == nil || !slices.Contains(algorithmsOf(key.Key.Public()), key.Algorithm) {
-		return "", errors.New("not the algorithm of the key")
-	}
-	options := (&jose.SignerOptions{}).WithType(jose.ContentType(types[t.Type]))
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: key.Algorithm, Key: jose.JSONWebKey{Key: opaque.Signer(key.Key), KeyID: key.ID}}, options)
-	if err != nil {
-		return "", err
-	}
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		return "", err
-	}
-	return jws.CompactSerialize()
+	return key.sign(types[t.Type], payload)
 }
 
 // withClaims adds further claims to an object that was written. None takes the name of one that says what the token is.
@@ -271,7 +257,7 @@ func withClaims(payload []byte, claims map[string]any) ([]byte, error) {
 			return nil, errors.New("a claim that says what a token is")
 		}
 	}
-	more, err := json.Marshal(claims)
+	more, err := plain.Marshal(claims)
 	if err != nil {
 		return nil, err
 	}

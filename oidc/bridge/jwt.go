@@ -25,7 +25,7 @@ func (e *exchange) proveToken(text string, want TokenType, h holder, ref *TokenR
 	case t.Issuer != e.x.config.Issuer:
 		return proven{}, refuse(WrongIssuer, "")
 	}
-	*ref = TokenRef{Type: want, Issuer: t.Issuer, ID: t.ID, Digest: ref.Digest, Expires: t.Expires}
+	*ref = TokenRef{Type: want, Issuer: t.Issuer, ID: t.ID, Expires: t.Expires}
 	switch {
 	case !t.Expires.After(e.now):
 		return proven{}, refuse(SubjectTokenExpired, "")

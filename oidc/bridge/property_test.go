@@ -1,7 +1,10 @@
 package bridge_test
 
 import (
+	"os"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,7 +149,18 @@ func TestMethodsNeverGrow(t *testing.T) {
 func TestMethodsTable(t *testing.T) {
 	m := bridge.DefaultMethods()
 	const am, ac = "urn:oasis:names:tc:SAML:1.0:am:", "urn:oasis:names:tc:SAML:2.0:ac:classes:"
+	document, err := os.ReadFile("../../docs/bridge.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range methodRows {
+		back := "nothing"
+		if row.back != nil {
+			back = "`" + strings.Join(row.back, "`, `") + "`"
+		}
+		if !regexp.MustCompile("(?m)^\\| .*\\| `" + regexp.QuoteMeta(row.method) + "`.* \\| " + regexp.QuoteMeta(back) + " \\|$").Match(document) {
+			t.Errorf("docs/bridge.md has no row of %s and %s", row.method, back)
+		}
 		if row.references != nil || row.method == am+"unspecified" {
 			if got := m.SAML(row.references); got != row.method {
 				t.Errorf("%q is %s, want %s", row.references, got, row.method)

@@ -201,7 +201,7 @@ func scopeOf(text string) ([]string, error) {
 // visible says whether a text is of visible ASCII alone: what tokens, URIs and scopes are made of.
 func visible(text string) bool {
 	for i := range len(text) {
-		if text[i] <= ' ' || text[i] > '~' {
+		if text[i]-'!' > '~'-'!' {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"net/url"
@@ -50,14 +51,16 @@ type rig struct {
 	mu     sync.Mutex
 	events []bridge.Event
 	fail   error // of the recorder
+	gone   bool  // its context
 	now    time.Time
 	holder *testpki.Leaf
 }
 
 // Record implements bridge.Recorder.
-func (r *rig) Record(_ context.Context, e *bridge.Event) error {
+func (r *rig) Record(ctx context.Context, e *bridge.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.gone = ctx.Err() != nil
 	r.events = append(r.events, *e)
 	return r.fail
 }
@@ -291,6 +294,10 @@ func (r *rig) refused(want bridge.Reason, c *bridge.Client, f url.Values) {
 	}
 	if e := r.last(); e.Success || e.Reason != want || e.Issued.ID != "" {
 		r.t.Errorf("recorded: %+v", e)
+	}
+	if e, token := r.last(), f.Get("subject_token"); len(f["subject_token"]) == 1 && token != "" && len(token) < 90<<10 && want != bridge.BadTarget && want != bridge.BadScope &&
+		want != bridge.UnsupportedType && e.SubjectToken.ID == "" && e.SubjectToken.Digest != sha256.Sum256([]byte(token)) {
+		r.t.Errorf("recorded without a name of the token: %+v", e)
 	}
 	failure, status := bridge.FailureOf(err)
 	if failure.Code == "" || status < 400 || failure.AuditID != r.last().ID.String() {

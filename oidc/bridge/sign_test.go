@@ -9,12 +9,16 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"math/big"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"sceau/attrs"
 	"sceau/internal/testpki"
 	"sceau/policy"
+	"sceau/policy/cedar"
 	"sceau/xmlsec"
 	"sceau/xmlsec/c14n"
 	"sceau/xmlsec/xmltext"
@@ -110,3 +114,17 @@ func exchangeRules(t testing.TB) *policy.Rules {
 }
 
 func standard(der []byte) string { return base64.StdEncoding.EncodeToString(der) }
+
+// cedarPolicies is the example that operators start from, for a method of authentication.
+func cedarPolicies(t testing.TB, method string) *cedar.Policies {
+	t.Helper()
+	text, err := os.ReadFile("../../policy/cedar/testdata/examples/exchange.cedar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := cedar.Load(cedar.Config{Files: fstest.MapFS{"exchange.cedar": {Data: []byte(strings.ReplaceAll(string(text), `"hwk"`, strconv.Quote(method)))}}, Catalogue: attrs.EHealth()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

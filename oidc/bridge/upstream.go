@@ -62,10 +62,11 @@ func (e *exchange) proveUpstream(u *Upstream, h holder) (proven, error) {
 // once takes the token of an upstream out of use, by its jti, since the text of a token may be written in several ways; of one without, by its text.
 func (e *exchange) once(p *proven) error {
 	ref := &e.event.SubjectToken
-	digest := ref.Digest
+	name := "text\x00" + ref.Issuer + "\x00" + e.request.SubjectToken
 	if ref.ID != "" {
-		digest = sha256.Sum256([]byte("jti\x00" + ref.Issuer + "\x00" + ref.ID))
+		name = "jti\x00" + ref.Issuer + "\x00" + ref.ID
 	}
+	digest := sha256.Sum256([]byte(name))
 	err := e.x.config.Once.Remember(digest, p.token.Expires, e.now)
 	switch {
 	case errors.Is(err, soap.ErrReplayed):
@@ -85,7 +86,7 @@ func (e *exchange) proveSelfIssued(u *Upstream, h holder) (map[string]any, *Acto
 	bad := func(err error) (map[string]any, *Actor, time.Time, error) {
 		return nil, nil, time.Time{}, refuseFor(BadActorToken, err)
 	}
-	e.event.ActorToken = TokenRef{Type: e.request.ActorTokenType, Digest: sha256.Sum256([]byte(e.request.ActorToken))}
+	e.event.ActorToken.Type = e.request.ActorTokenType
 	if t := e.request.ActorTokenType; t != JWT && t != AccessToken {
 		return nil, nil, time.Time{}, refuse(UnsupportedType, "actor_token_type")
 	}

@@ -203,7 +203,11 @@ func TestFetchedKeysRefused(t *testing.T) {
 		"a weak key":           {write("application/json", extended(`{"kty":"RSA","n":"AQAB","e":"AQAB"}`)), unavailable},
 		"many keys":            {write("application/json", extended(strings.Join(many, ","))), unavailable},
 		"large":                {write("application/json", string(good)+strings.Repeat(" ", 64<<10)), unavailable},
-		"an error":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); io.WriteString(w, string(good)) }, unavailable},
+		"an error": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusInternalServerError)
+			io.WriteString(w, string(good))
+		}, unavailable},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.server.URL+"/keys", http.StatusFound)
 		}, unavailable},

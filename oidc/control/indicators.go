@@ -82,7 +82,7 @@ type Establishment struct {
 // A Means is a means of authentication that is enabled (MIE).
 type Means struct {
 	Name string `json:"name"`
-	// Kind is "certificate", "passkey", "password", "totp", "kerberos", "federated".
+	// Kind is "certificate", "passkey", "directory", "kerberos", "assertion" or "upstream".
 	Kind string `json:"kind"`
 	// Methods are the amr of whoever succeeds by it (RFC 8176), at least.
 	Methods  []string `json:"amr"`
@@ -107,7 +107,7 @@ type Client struct {
 	MaxAuthenticationAge Seconds `json:"maxAuthenticationAge"`
 
 	// Means are the names of those that the client admits; AMRSets the sets of amr of which a session needs one, none for any. ACRValues
-	// are those it may ask for. Strength is what every means that is admitted has.
+	// are those it may ask for. Strength is what every authentication that is admitted has.
 	Means     []string   `json:"means"`
 	AMRSets   [][]string `json:"amrSets"`
 	ACRValues []string   `json:"acrValues"`

@@ -45,6 +45,12 @@ func TestAttacks(t *testing.T) {
 		}, BadIssuer},
 		{"a subordinate statement about a sibling", func(f rig) { f.lower.about[rpID]["sub"] = "https://rp2.chu.example.com" }, BadSubject},
 		{"a subordinate statement of another authority", func(f rig) { f.lower.about[rpID]["iss"] = upperID }, BadIssuer},
+		{"what a superior says, made by somebody between", func(f rig) { f.lower.alter = strangerSigns(f.lower, rpID) }, BadSignature},
+		{"what the anchor says, made by somebody between", func(f rig) { f.anchor.alter = strangerSigns(f.anchor, upperID) }, BadSignature},
+		{"a configuration without the key that made it", func(f rig) {
+			f.lower.about[rpID]["jwks"] = f.rp.jwks()
+			f.rp.own["jwks"] = set(publicKey(newKey(f.w.t), "another"))
+		}, BadSignature},
 		{"the rp vouches for itself", func(f rig) { f.rp.hints = []string{rpID} }, Untrusted},
 		{"a sibling as authority", func(f rig) {
 			// Another relying party of the federation vouches for a stranger: it is no authority, though all its statements are good.
@@ -207,10 +213,89 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
+// TestSentChainAttacks: chains that a stranger puts together out of good statements and his own.
+func TestSentChainAttacks(t *testing.T) {
+	for _, a := range []struct {
+		name string
+		do   func(f rig)
+		want Reason
+	}{
+		{"a link made by a stranger", func(f rig) { f.lower.alter = strangerSigns(f.lower, rpID) }, BadSignature},
+		{"the anchor's link made by a stranger", func(f rig) { f.anchor.alter = strangerSigns(f.anchor, upperID) }, BadSignature},
+		{"another key at the anchor", func(f rig) { f.anchor.key = newKey(f.w.t) }, BadSignature},
+		{"an anchor's configuration made by a stranger", func(f rig) { f.anchor.alter = strangerSigns(f.anchor, anchorID) }, BadSignature},
+		{"a configuration made by a stranger", func(f rig) { f.rp.alter = strangerSigns(f.rp, rpID) }, BadSignature},
+		{"a configuration without the key that made it", func(f rig) {
+			f.lower.about[rpID]["jwks"] = f.rp.jwks()
+			f.rp.own["jwks"] = set(publicKey(newKey(f.w.t), "another"))
+		}, BadSignature},
+		{"a superior that the entity does not name", func(f rig) { f.rp.hints = []string{anchorID} }, Untrusted},
+		{"an expired link", func(f rig) { f.upper.about[lowerID]["exp"] = now.Unix() }, Expired},
+		{"a path that is too long for the anchor", func(f rig) { f.anchor.about[upperID]["constraints"] = map[string]any{"max_path_length": 1} }, PathLength},
+	} {
+		t.Run(a.name, func(t *testing.T) {
+			w, anchor, upper, lower, rp := line(t)
+			r := w.resolver(nil, anchorID)
+			tokens := func() []string {
+				return []string{rp.configuration(), lower.vouch(rpID), upper.vouch(lowerID), anchor.vouch(upperID), anchor.configuration()}
+			}
+			if _, err := r.Client(t.Context(), rpID, tokens()); err != nil {
+				t.Fatal("before:", err)
+			}
+			a.do(rig{w, anchor, upper, lower, rp})
+			_, err := r.Client(t.Context(), rpID, tokens())
+			wantReason(t, err, a.want)
+			if w.count() != 0 {
+				t.Error("something was fetched")
+			}
+		})
+	}
+}
+
+// TestNames: which names constraints admit (6.2.2): hosts exactly, domains below a dot, and addresses never.
+func TestNames(t *testing.T) {
+	for _, c := range []struct {
+		permitted, excluded []string
+		name                string
+		want                bool
+	}{
+		{nil, nil, "https://192.0.2.1", true},
+		{[]string{".example.com"}, nil, "https://a.example.com", true}, {[]string{".example.com"}, nil, "https://a.b.example.com:8443/x", true},
+		{[]string{".example.com"}, nil, "https://example.com", false}, {[]string{".example.com"}, nil, "https://badexample.com", false},
+		{[]string{"example.com"}, nil, "https://example.com", true}, {[]string{"example.com"}, nil, "https://a.example.com", false},
+		{[]string{".EXAMPLE.com"}, nil, "https://a.example.com", true}, {[]string{}, nil, "https://a.example.com", false},
+		{nil, []string{".example.com"}, "https://a.example.com", false}, {nil, []string{".example.com"}, "https://example.com", true}, {nil, []string{}, "https://a.example.com", true},
+		{[]string{".example.com"}, []string{"a.example.com"}, "https://a.example.com", false}, {[]string{".example.com"}, []string{"a.example.com"}, "https://b.example.com", true},
+		{[]string{"192.0.2.1"}, nil, "https://192.0.2.1", false}, {nil, []string{".example.com"}, "https://192.0.2.1", false}, {[]string{""}, nil, "https://a.example.com", false},
+		{nil, []string{".example.com"}, "https://[2001:db8::1]", false}, {[]string{"."}, nil, "https://a.example.com", false},
+	} {
+		err := (&constraints{permitted: c.permitted, excluded: c.excluded}).admits(c.name)
+		if (err == nil) != c.want || err != nil && reasonOf(err) != Naming {
+			t.Errorf("permitted %q, excluded %q, %s: %v", c.permitted, c.excluded, c.name, err)
+		}
+	}
+}
+
 // A rig is the federation of line.
 type rig struct {
 	w                        *world
 	anchor, upper, lower, rp *node
+}
+
+// strangerSigns signs what a node says of somebody with another key under its kid.
+func strangerSigns(n *node, of string) func(h, c map[string]any, subject string) {
+	own, stranger := n.key, newKey(n.w.t)
+	n.own["jwks"] = n.jwks()
+	for _, up := range n.w.nodes { // what others say of the node stays as it is
+		if up.about[n.id] != nil {
+			up.about[n.id]["jwks"] = n.jwks()
+		}
+	}
+	return func(_, _ map[string]any, subject string) {
+		if n.key = own; subject == of {
+			n.key = stranger
+		}
+	}
 }
 
 // header alters the header of the configuration of an entity.

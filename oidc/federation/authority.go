@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sceau/oidc/internal/strictjson"
 )
 
 // A Subordinate is an entity for which an authority vouches.
@@ -118,7 +120,7 @@ func (s *Subordinate) claims() (map[string]any, error) {
 	if err != nil {
 		return nil, &Error{Reason: BadClaim, Cause: err}
 	}
-	set, err := object(text)
+	set, err := strictjson.Object(text)
 	if err != nil {
 		return nil, &Error{Reason: BadClaim, Cause: err}
 	}
@@ -130,7 +132,7 @@ func (s *Subordinate) claims() (map[string]any, error) {
 		if len(raw) == 0 {
 			continue
 		}
-		o, err := object(raw)
+		o, err := strictjson.Object(raw)
 		if err == nil {
 			switch name {
 			case "metadata":

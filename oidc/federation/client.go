@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"sceau/oidc/internal/strictjson"
 )
 
 const (
@@ -107,7 +109,7 @@ func (r *Resolver) clientKeys(ctx context.Context, b *budget, v *Resolved, m cla
 	if err != nil {
 		return nil, named(err, v.Entity)
 	}
-	o, err := object([]byte(raw))
+	o, err := strictjson.Object([]byte(raw))
 	if err != nil {
 		return nil, &Error{Reason: Malformed, Entity: v.Entity, Cause: err}
 	}

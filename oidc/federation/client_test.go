@@ -57,8 +57,9 @@ func TestClient(t *testing.T) {
 		"too long":         append(c.Chain[:n:n], strings.Split(strings.Repeat("x ", 20), " ")...),
 		"too large":        append(c.Chain[:n-1:n-1], strings.Repeat("x", 200<<10)),
 	} {
-		if _, err := r.Client(t.Context(), rpID, tokens); err == nil {
-			t.Errorf("%s: a client", name)
+		_, err := r.Client(t.Context(), rpID, tokens)
+		if err == nil || (name == "too long" || name == "too large") != (reasonOf(err) == Limit) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if w.count() != asked {

@@ -3,78 +3,10 @@ package federation
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
-	"unicode/utf8"
 )
-
-const maxDepth = 24 // of values in values
-
-// object reads one JSON object. Unlike encoding/json it refuses two members of one name (the standard, 6.1.2; who reads the first
-// and who reads the last would otherwise see two different statements under one signature), and text that is not UTF-8.
-func object(data []byte) (map[string]any, error) {
-	if !utf8.Valid(data) || !json.Valid(data) {
-		return nil, errors.New("not JSON")
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	v, err := value(d, 0)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("more than one JSON value")
-	}
-	o, ok := v.(map[string]any)
-	if !ok {
-		return nil, errors.New("not a JSON object")
-	}
-	return o, nil
-}
-
-func value(d *json.Decoder, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, errors.New("JSON too deep")
-	}
-	t, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	switch t {
-	case json.Delim('{'):
-		o := map[string]any{}
-		for d.More() {
-			t, err := d.Token()
-			if err != nil {
-				return nil, err
-			}
-			name := t.(string)
-			if _, twice := o[name]; twice {
-				return nil, fmt.Errorf("two members %.50q", name)
-			}
-			if o[name], err = value(d, depth+1); err != nil {
-				return nil, err
-			}
-		}
-		_, err := d.Token()
-		return o, err
-	case json.Delim('['):
-		a := []any{}
-		for d.More() {
-			v, err := value(d, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			a = append(a, v)
-		}
-		_, err := d.Token()
-		return a, err
-	}
-	return t, nil
-}
 
 // claims are the claims of a token. Each reader says whether the claim is there; a claim of another type is an error.
 type claims map[string]any

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"crypto/ecdsa"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 const (
 	markType = "https://federation.example.com/marks/health"
 	issuerID = "https://agency.example.com"
+	secondID = "https://second.example.com" // another anchor
 	ownerID  = "https://ministry.example.com"
 )
 
@@ -18,7 +20,9 @@ const (
 func markWorld(t *testing.T, alter func(mark, delegation map[string]any), ready func(f rig, agency *node, owner *ecdsa.PrivateKey)) (*world, *Resolver) {
 	t.Helper()
 	w, anchor, upper, lower, rp := line(t)
+	w.add(secondID)
 	agency := w.add(issuerID, anchorID)
+	w.nodes[secondID].about[issuerID] = map[string]any{}
 	owner := newKey(t)
 	anchor.own["trust_mark_issuers"] = map[string]any{markType: []string{issuerID, anchorID}}
 	anchor.own["trust_mark_owners"] = map[string]any{markType: map[string]any{"sub": ownerID, "jwks": set(publicKey(owner, "owner"))}}
@@ -31,7 +35,7 @@ func markWorld(t *testing.T, alter func(mark, delegation map[string]any), ready 
 		m["delegation"] = signed(t, map[string]any{"alg": "ES256", "typ": typeDelegation, "kid": "owner"}, d, owner)
 	}
 	give(rp, agency.sign(typeTrustMark, m, ""))
-	r := w.resolver(func(c *Config) { c.TrustMarks = map[string][]string{relyingParty: {markType}} }, anchorID)
+	r := w.resolver(func(c *Config) { c.TrustMarks = map[string][]string{relyingParty: {markType}} }, anchorID, secondID)
 	if ready != nil {
 		ready(rig{w, anchor, upper, lower, rp}, agency, owner)
 	}
@@ -66,20 +70,24 @@ func TestTrustMarkAttacks(t *testing.T) {
 		name  string
 		alter func(mark, delegation claims)
 		ready func(f rig, agency *node, owner *ecdsa.PrivateKey)
-		want  Reason
+		want  Reason // or the reason behind TrustMark
 	}{
 		{"none", nil, func(f rig, _ *node, _ *ecdsa.PrivateKey) { delete(f.rp.own, "trust_marks") }, TrustMark},
 		{"of another type", nil, func(f rig, _ *node, _ *ecdsa.PrivateKey) {
 			f.rp.own["trust_marks"] = []any{claims{"trust_mark_type": "other", "trust_mark": "x.y.z"}}
 		}, TrustMark},
-		{"of another type inside", func(m, _ claims) { m["trust_mark_type"] = "other" }, nil, TrustMark},
-		{"of another entity", func(m, _ claims) { m["sub"] = "https://rp2.chu.example.com" }, nil, TrustMark},
-		{"expired", func(m, _ claims) { m["exp"] = now.Unix() }, nil, TrustMark},
-		{"from the future", func(m, _ claims) { m["iat"] = now.Unix() + 600 }, nil, TrustMark},
+		{"of another type inside", func(m, _ claims) { m["trust_mark_type"] = "other" }, nil, BadClaim},
+		{"of another entity", func(m, _ claims) { m["sub"] = "https://rp2.chu.example.com" }, nil, BadSubject},
+		{"expired", func(m, _ claims) { m["exp"] = now.Unix() }, nil, Expired},
+		{"from the future", func(m, _ claims) { m["iat"] = now.Unix() + 600 }, nil, Future},
 		{"forged: made by the entity itself in the agency's name", nil, func(f rig, agency *node, _ *ecdsa.PrivateKey) {
 			give(f.rp, signed(f.w.t, claims{"alg": "ES256", "typ": typeTrustMark, "kid": agency.kid},
-				claims{"iss": issuerID, "sub": rpID, "trust_mark_type": markType, "iat": now.Unix(), "exp": now.Unix() + 60}, f.rp.key))
-		}, TrustMark},
+				parseJSON(f.w.t, string(unsigned(f.w.t, f.rp.own["trust_marks"].([]any)[0].(map[string]any)["trust_mark"].(string)))), f.rp.key))
+		}, BadSignature},
+		{"of an issuer under another anchor", nil, func(f rig, agency *node, _ *ecdsa.PrivateKey) { agency.hints = []string{secondID} }, Untrusted},
+		{"of an issuer of a name that the anchor excludes", nil, func(f rig, _ *node, _ *ecdsa.PrivateKey) {
+			f.anchor.about[issuerID]["constraints"] = naming("excluded", "agency.example.com")
+		}, Naming},
 		{"made by the entity for itself", func(m, _ claims) { m["iss"] = rpID }, nil, TrustMark},
 		{"of an issuer that the anchor does not name", nil, func(f rig, agency *node, _ *ecdsa.PrivateKey) {
 			f.anchor.own["trust_mark_issuers"] = claims{markType: []string{anchorID}}
@@ -92,21 +100,25 @@ func TestTrustMarkAttacks(t *testing.T) {
 		}, TrustMark},
 		{"a statement as a trust mark", nil, func(f rig, agency *node, _ *ecdsa.PrivateKey) {
 			give(f.rp, agency.sign(typeStatement, claims{"iss": issuerID, "sub": rpID, "trust_mark_type": markType, "iat": now.Unix(), "exp": now.Unix() + 60}, ""))
-		}, TrustMark},
+		}, BadType},
 		{"without the delegation of the owner", func(_, d claims) { delete(d, "iss") }, nil, TrustMark},
-		{"delegated to another", func(_, d claims) { d["sub"] = anchorID }, nil, TrustMark},
-		{"delegated for another type", func(_, d claims) { d["trust_mark_type"] = "other" }, nil, TrustMark},
-		{"delegated by another", func(_, d claims) { d["iss"] = issuerID }, nil, TrustMark},
-		{"delegation expired", func(_, d claims) { d["exp"] = now.Unix() - 1 }, nil, TrustMark},
+		{"delegated to another", func(_, d claims) { d["sub"] = anchorID }, nil, BadSubject},
+		{"delegated for another type", func(_, d claims) { d["trust_mark_type"] = "other" }, nil, BadClaim},
+		{"delegated by another", func(_, d claims) { d["iss"] = issuerID }, nil, BadIssuer},
+		{"delegation expired", func(_, d claims) { d["exp"] = now.Unix() - 1 }, nil, Expired},
 		{"delegation by another key", nil, func(f rig, _ *node, _ *ecdsa.PrivateKey) {
 			f.anchor.own["trust_mark_owners"] = claims{markType: claims{"sub": ownerID, "jwks": set(publicKey(newKey(f.w.t), "owner"))}}
-		}, TrustMark},
+		}, BadSignature},
 		{"delegated by an owner that the anchor does not name", nil, func(f rig, _ *node, _ *ecdsa.PrivateKey) { delete(f.anchor.own, "trust_mark_owners") }, TrustMark},
 		{"without end and without status", func(m, _ claims) { delete(m, "exp") }, nil, TrustMark},
 	} {
 		t.Run(a.name, func(t *testing.T) {
 			_, r := markWorld(t, a.alter, a.ready)
 			_, err := r.Resolve(t.Context(), rpID, relyingParty)
+			e := new(Error)
+			if errors.As(err, &e) && e.Reason == TrustMark && reasonOf(e.Cause) != 0 {
+				err = e.Cause
+			}
 			wantReason(t, err, a.want)
 		})
 	}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"sceau/oidc/internal/strictjson"
 )
 
 // Metadata are what entities say of themselves: entity type, parameter, value. Values are those of encoding/json with numbers as
@@ -23,7 +25,7 @@ var scoped = []string{"openid_relying_party", "oauth_client"}
 // ParsePolicy reads the claim metadata_policy. Operators beyond the standard's are not understood and left out, as 6.1.3.3 wants of
 // those that are not critical.
 func ParsePolicy(data []byte) (Policy, error) {
-	o, err := object(data)
+	o, err := strictjson.Object(data)
 	if err != nil {
 		return Policy{}, &Error{Reason: Malformed, Cause: err}
 	}

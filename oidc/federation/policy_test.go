@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"sceau/oidc/internal/strictjson"
 )
 
 const typ = relyingParty
@@ -283,7 +285,7 @@ func FuzzParsePolicy(f *testing.F) {
 		if err != nil && len(p.types) != 0 || err2 != nil && len(q.types) != 0 {
 			t.Fatal("a policy with an error")
 		}
-		o, err3 := object(metadata)
+		o, err3 := strictjson.Object(metadata)
 		if err != nil || err2 != nil || err3 != nil {
 			return
 		}

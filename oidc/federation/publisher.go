@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"sceau/internal/opaque"
+	"sceau/oidc/internal/strictjson"
 )
 
 // A Key is a federation key of ours. It signs nothing but what this package makes: the keys of an OpenID provider are others (3.1.1).
@@ -222,7 +223,7 @@ func (p *Publisher) historical() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("federation: historical key: %w", err)
 		}
-		k, err := object(text)
+		k, err := strictjson.Object(text)
 		if err != nil {
 			return "", fmt.Errorf("federation: historical key: %w", err)
 		}

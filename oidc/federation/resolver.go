@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sceau/oidc/internal/strictjson"
 )
 
 // Limits bound what a stranger can make a resolver do. A zero field is the default that it names.
@@ -106,7 +108,7 @@ func NewResolver(c Config) (*Resolver, error) {
 		if err != nil {
 			return nil, fmt.Errorf("federation: keys of anchor %q: %w", id, err)
 		}
-		o, err := object(text)
+		o, err := strictjson.Object(text)
 		if err != nil {
 			return nil, fmt.Errorf("federation: keys of anchor %q: %w", id, err)
 		}

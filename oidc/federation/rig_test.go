@@ -25,6 +25,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sceau/oidc/internal/strictjson"
 )
 
 // now is the instant of the tests.
@@ -268,7 +270,7 @@ func wantReason(t *testing.T, err error, want Reason) {
 
 func parseJSON(t testing.TB, text string) map[string]any {
 	t.Helper()
-	o, err := object([]byte(text))
+	o, err := strictjson.Object([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

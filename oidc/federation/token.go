@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sceau/oidc/internal/strictjson"
 )
 
 const (
@@ -124,7 +126,7 @@ func read(raw, typ string) (*token, error) {
 			}
 		}
 	}
-	c, err := object(jws.UnsafePayloadWithoutVerification())
+	c, err := strictjson.Object(jws.UnsafePayloadWithoutVerification())
 	if err != nil {
 		return nil, &Error{Reason: Malformed, Cause: err}
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sceau/oidc/internal/strictjson"
 )
 
 // officialVectors finds the metadata policy vectors of the working group among the public suites, under any folder for them.
@@ -98,7 +100,7 @@ func play(anchor, intermediate, metadata []byte) (Policy, Metadata, error) {
 	if err != nil {
 		return Policy{}, nil, err
 	}
-	o, err := object(metadata)
+	o, err := strictjson.Object(metadata)
 	if err != nil {
 		return Policy{}, nil, err
 	}
@@ -109,7 +111,7 @@ func play(anchor, intermediate, metadata []byte) (Policy, Metadata, error) {
 // alike compares metadata with what is wanted; arrays are sets.
 func alike(t *testing.T, got map[string]any, want []byte) bool {
 	t.Helper()
-	o, err := object(want)
+	o, err := strictjson.Object(want)
 	if err != nil {
 		t.Fatal(err)
 	}

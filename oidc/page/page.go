@@ -20,6 +20,8 @@ type Choose struct {
 	Refused authn.Reason
 	// Cancel is where a form with no field but the token is posted by who gives up; empty where that cannot be.
 	Cancel string
+	// Return is as elsewhere, of a means that has no page of its own and offers itself again; empty where all means are offered.
+	Return string
 }
 
 // An Offer is one means that a person may choose.
@@ -117,6 +119,14 @@ const (
 type Kerberos struct {
 	// Retry is the address that asks again: a link.
 	Retry   string
+	Refused authn.Reason
+	Return  string
+}
+
+// Assertion takes an assertion of a token service, which a program of the person's shows: field "assertion", base64.
+type Assertion struct {
+	// Action is where it is posted, on the listener that asks for certificates; empty says that there is none.
+	Action  string
 	Refused authn.Reason
 	Return  string
 }

@@ -1,6 +1,10 @@
 package rp_test
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"maps"
 	"net/http"
 	"net/url"
@@ -133,11 +137,27 @@ func checkAssertion(t *testing.T, op *rptest.OP, algorithm jose.SignatureAlgorit
 	if err != nil {
 		t.Fatal(err)
 	}
+	if algorithm == jose.PS256 { // RFC 7518 3.5: the salt is as long as the hash
+		signed, signature, _ := cutLast(form.Get("client_assertion"))
+		digest := sha256.Sum256([]byte(signed))
+		octets, err := base64.RawURLEncoding.DecodeString(signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := rsa.VerifyPSS(by.Key.Public().(*rsa.PublicKey), crypto.SHA256, digest[:], octets, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}); err != nil {
+			t.Error("a salt of another length than the hash")
+		}
+	}
 	claims, err := rp.ParseClaims(payload)
 	if err != nil || claims.String("iss") != "client" || claims.String("sub") != "client" || claims.String("aud") != op.Issuer || claims.String("jti") == "" ||
 		!claims.Time("exp").After(rptest.Now()) || claims.Time("exp").After(rptest.Now().Add(2*time.Minute)) {
 		t.Errorf("%s, %v", payload, err)
 	}
+}
+
+func cutLast(token string) (before, after string, found bool) {
+	i := strings.LastIndexByte(token, '.')
+	return token[:max(i, 0)], token[i+1:], i > 0
 }
 
 func TestWrongSecret(t *testing.T) {

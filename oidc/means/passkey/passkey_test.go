@@ -586,3 +586,58 @@ func TestNew(t *testing.T) {
 	}
 	newMeans(t, func(c *Config) { c.ID, c.Origins = "localhost", []string{"http://localhost:8080"} })
 }
+
+// FuzzAnswer: what a browser posts proves Alice or nobody, and breaks nothing.
+func FuzzAnswer(f *testing.F) {
+	store := &Memory{}
+	m, err := New(Config{Store: store, ID: rp.ID, Name: rp.Name, Origins: []string{origin}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	d := newDevice(virtual.AuthenticatorOptions{})
+	text, err := NewTicket(f.Context(), store, alice.ID, "", "id-of-admin", start, time.Hour)
+	if err != nil {
+		f.Fatal(err)
+	}
+	options, err := m.Begin(f.Context(), text, alice, start)
+	if err != nil {
+		f.Fatal(err)
+	}
+	parsed, err := virtual.ParseAttestationOptions(string(options))
+	if err != nil {
+		f.Fatal(err)
+	}
+	d.Options.UserHandle = []byte(parsed.UserID)
+	made := virtual.CreateAttestationResponse(rp, d.Authenticator, d.key, *parsed)
+	f.Add(made)
+	if _, err := m.Finish(f.Context(), text, []byte(made), alice, start); err != nil {
+		f.Fatal(err)
+	}
+	p := &pages{}
+	a := &authn.Attempt{URL: "/a/1/passkey", Now: start, Pages: p}
+	if err := m.ask(httptest.NewRecorder(), httptest.NewRequest("GET", a.URL, nil), a); err != nil {
+		f.Fatal(err)
+	}
+	var st state
+	if err := json.Unmarshal(a.State, &st); err != nil {
+		f.Fatal(err)
+	}
+	request, err := virtual.ParseAssertionOptions(string(p.shown.(page.Passkey).Options))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(virtual.CreateAssertionResponse(rp, d.Authenticator, d.key, *request))
+	f.Add("{}")
+	f.Fuzz(func(t *testing.T, answer string) {
+		proof, err := m.judge(t.Context(), []byte(answer), st.Session, start)
+		var refusal *authn.Refusal
+		switch {
+		case (proof == nil) == (err == nil):
+			t.Fatal("a proof and an error, or neither")
+		case proof != nil && (proof.Identifier.Value != alice.ID || !slices.Equal(proof.References, []string{"hwk", "user", "mfa"})):
+			t.Fatalf("%+v", proof)
+		case err != nil && !errors.As(err, &refusal):
+			t.Fatalf("an outage: %v", err)
+		}
+	})
+}

@@ -86,3 +86,12 @@ func OpenText(s *Seal, account, text string) ([]byte, error) {
 	}
 	return s.Open(account, sealed)
 }
+
+// SealText seals a secret for where it is stored as text.
+func SealText(s *Seal, account string, secret []byte) (string, error) {
+	sealed, err := s.Seal(account, secret)
+	if err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(sealed), nil
+}

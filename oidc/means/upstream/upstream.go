@@ -9,8 +9,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"sceau/oidc/authn"
+	"sceau/oidc/page"
 	"sceau/oidc/rp"
 )
 
@@ -18,6 +20,8 @@ import (
 type Config struct {
 	// Name tells it from other providers, in its address: lower-case letters, digits and hyphens. Required.
 	Name string
+	// Label is what persons call the provider: "Pro Santé Connect".
+	Label string
 	// Provider is who is asked. Its redirect URI is RedirectURI of the establishment and Name. Required.
 	Provider *rp.Provider
 	// Identify says how the person is named. Required: BySubject, ByClaim or ByProSante.
@@ -126,6 +130,9 @@ func AttemptOf(state string) (string, bool) {
 	return state[:i], true
 }
 
+// AttemptOf is that of the package, for whoever serves the redirect URI and knows the means alone.
+func (*Means) AttemptOf(state string) (string, bool) { return AttemptOf(state) }
+
 // Means is a provider as a means. New makes it.
 type Means struct{ c Config }
 
@@ -173,6 +180,12 @@ func (m *Means) Serve(w http.ResponseWriter, r *http.Request, a *authn.Attempt) 
 	}
 	query := r.URL.Query()
 	if !query.Has("state") {
+		if a.Refused != nil { // who was refused says himself that he tries again, or the browser would go round and round
+			a.State = nil
+			a.Pages.Write(w, r, http.StatusOK, page.Choose{Means: []page.Offer{{Kind: page.KindUpstream, Label: m.c.Label, URL: a.URL}},
+				Refused: a.Refused.Reason, Return: a.ReturnURL})
+			return nil, nil
+		}
 		return nil, m.begin(w, r, a)
 	}
 	var s state
@@ -188,7 +201,11 @@ func (m *Means) Serve(w http.ResponseWriter, r *http.Request, a *authn.Attempt) 
 	if err != nil {
 		return nil, m.refusal(err)
 	}
-	return m.proof(l)
+	p, err := m.proof(l)
+	if err == nil && p.Time.Before(a.NotBefore) {
+		return nil, &authn.Refusal{Reason: authn.Unsuitable, Cause: errors.New("upstream: authenticated too long ago for this client")}
+	}
+	return p, err
 }
 
 // begin sends the browser to the provider.
@@ -199,6 +216,9 @@ func (m *Means) begin(w http.ResponseWriter, r *http.Request, a *authn.Attempt) 
 	}
 	if m.c.Reauthenticate {
 		request.Prompt = "login"
+	}
+	if !a.NotBefore.IsZero() { // a session of the provider that is older would not do: it asks for a new authentication itself
+		request.MaxAge = max(a.Now.Sub(a.NotBefore).Truncate(time.Second), time.Second)
 	}
 	if _, ok := AttemptOf(request.State); !ok {
 		return errors.New("upstream: the attempt has no ID that a state can bear")
