@@ -190,7 +190,7 @@ func (exchangeRecorder) Record(ctx context.Context, x *bridge.Event) error {
 			e.Cause = x.Cause.Error()
 		}
 	}
-	e.Policies = x.Rule
+	e.Policies = strings.Join(x.Rules, " ")
 	if x.Certificate != ([32]byte{}) {
 		e.Holder = audit.Party{Kind: "tls", Fingerprint: x.Certificate}
 	}

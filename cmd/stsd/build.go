@@ -23,6 +23,7 @@ import (
 	"sceau/audit/metrics"
 	"sceau/certs"
 	"sceau/cmd/stsd/face"
+	"sceau/oidc/control"
 	"sceau/policy"
 	"sceau/policy/authzen"
 	"sceau/policy/store"
@@ -60,7 +61,9 @@ type system struct {
 	metadataKey     *authzen.MetadataKey // of decisions; nil: metadata are unsigned
 	decisions       *decisions           // nil: not configured
 
-	face *face.Face // nil: not configured
+	face      *face.Face // nil: not configured
+	faceTexts [][]byte   // of its configuration; guarded by mu
+	counts    *control.Counts
 
 	durability audit.Durability
 
@@ -332,7 +335,12 @@ func (s *system) assemble(p *problems) {
 	for _, soa := range soap.SOACodes() {
 		codes = append(codes, soa.Code)
 	}
-	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen", audit.ServiceOIDC, servicePolicy}, Codes: codes})
+	observed := metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen", audit.ServiceOIDC, control.Service, servicePolicy}}
+	observed.Codes = append(codes, oidcCodes...)
+	if c, err := s.readFace(); err == nil && c != nil {
+		observed.Clients, observed.Means = c.Names()
+	}
+	counted, err := metrics.New(observed)
 	if err != nil {
 		p.add(0, "metrics: %v", err)
 		return
@@ -340,6 +348,13 @@ func (s *system) assemble(p *problems) {
 	trail := audit.Config{
 		Dir: s.config.path(s.config.Audit.Dir), Durability: s.durability,
 		Observers: []audit.Observer{counted}, Logger: s.log,
+	}
+	if s.config.OIDC.V != "" {
+		if err := s.loadCounts(); err != nil {
+			p.add(s.config.Audit.Dir.Line, "audit: %v", err)
+			return
+		}
+		trail.Observers = append(trail.Observers, s.counts)
 	}
 	if s.config.retention() > 0 {
 		trail.MaxFileAge = trailFileAge

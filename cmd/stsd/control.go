@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sceau/audit"
+	"sceau/cmd/stsd/face"
 	"sceau/oidc/control"
 )
 
@@ -106,8 +107,8 @@ func (f *reportFlags) report(out, complaints io.Writer, now time.Time) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	indicators, err := config.indicators(f.path)
-	if err != nil {
+	indicators := config.faceIndicators(p)
+	if err := p.err(); err != nil {
 		return err
 	}
 	var counted control.Answer
@@ -164,20 +165,38 @@ func (f *reportFlags) write(out io.Writer, i control.Indicators, a control.Answe
 	return nil
 }
 
-// indicators are the policies that the configuration of a file puts in force, since it was written.
-func (c *fileConfig) indicators(path string) (control.Indicators, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return control.Indicators{}, err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return control.Indicators{}, err
-	}
+// indicators are what the configuration says of the program itself; more are the texts of further files that determine it.
+func (c *fileConfig) indicators(more ...[]byte) control.Indicators {
 	return control.Indicators{
 		Product: "Sceau", Version: programVersion(), Environment: c.Environment.V, Retention: control.Seconds(c.retention()),
-		Configuration: control.Configuration{Digest: control.Digest(text), Since: info.ModTime().UTC().Truncate(time.Second)},
-	}, nil
+		Configuration: control.Configuration{Digest: control.Digest(append([][]byte{c.text}, more...)...), Since: c.since},
+	}
+}
+
+// faceIndicators are the policies that the configuration puts in force, with those of the OpenID Connect face.
+func (c *fileConfig) faceIndicators(p *problems) control.Indicators {
+	if c.OIDC.V == "" {
+		return c.indicators()
+	}
+	s := prepare(c, p, slog.New(slog.DiscardHandler), true)
+	if s == nil {
+		return control.Indicators{}
+	}
+	defer s.close()
+	k, err := s.readFace()
+	if err == nil {
+		shared := s.shared()
+		shared.Recorder = unrecorded{}
+		var f *face.Face
+		if f, err = face.New(k, shared); err == nil {
+			i := f.Indicators()
+			if err = f.Close(); err == nil {
+				return i
+			}
+		}
+	}
+	p.add(c.OIDC.Line, "oidc: %v", err)
+	return control.Indicators{}
 }
 
 // counts counts what the audit trail of the configuration holds.

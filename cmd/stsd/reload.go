@@ -108,7 +108,7 @@ func (s *system) reload(path string) (err error) {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)
 	}
 	s.mu.Lock()
-	s.config, s.rules = c, next.rules
+	s.config, s.rules, s.faceTexts = c, next.rules, next.faceTexts
 	s.decisionTLS, s.decisionClients, s.metadataKey = next.decisionTLS, next.decisionClients, next.metadataKey
 	s.takePolicyStore(next)
 	s.rollover = rollover{warned: s.rollover.warned}

@@ -8,9 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"sceau/oidc/client"
 )
 
 // Example is the commented configuration file: its manual.
@@ -24,7 +27,13 @@ type Config struct {
 	Secure  Listener    `yaml:"secure"`
 	Store   StoreConfig `yaml:"store"`
 	Control struct {
-		Tokens []string `yaml:"token-hashes"`
+		Readers []struct {
+			Name        string `yaml:"name"`
+			TokenHash   string `yaml:"token-hash"`
+			Certificate string `yaml:"certificate"`
+		} `yaml:"readers"`
+		Least     uint64 `yaml:"least"`
+		PerMinute int    `yaml:"per-minute"`
 	} `yaml:"control"`
 	BackChannel struct {
 		Allow []string `yaml:"allow"`
@@ -32,8 +41,12 @@ type Config struct {
 	} `yaml:"back-channel"`
 	Establishments []Establishment `yaml:"establishments"`
 
-	dir string
+	dir   string
+	texts [][]byte
 }
+
+// Texts are those of the file and of the files of clients that it names, which determine the policies in force.
+func (c *Config) Texts() [][]byte { return c.texts }
 
 // A Listener takes TLS connections.
 type Listener struct {
@@ -73,7 +86,15 @@ type Establishment struct {
 	SecretKeyFile string         `yaml:"secret-key-file"`
 	Accounts      AccountsConfig `yaml:"accounts"`
 	Means         []MeansConfig  `yaml:"means"`
-	Lifetimes     struct {
+	// Credentials is the database of passkeys and of secrets of one-time codes.
+	Credentials *struct {
+		File         string   `yaml:"file"`
+		DSN          string   `yaml:"dsn"`
+		PasswordFile string   `yaml:"password-file"`
+		Seal         []string `yaml:"seal"`
+	} `yaml:"credentials"`
+	Exchange  *ExchangeConfig `yaml:"exchange"`
+	Lifetimes struct {
 		AccessToken   Duration `yaml:"access-token"`
 		IDToken       Duration `yaml:"id-token"`
 		RefreshToken  Duration `yaml:"refresh-token"`
@@ -124,12 +145,98 @@ type MeansConfig struct {
 	Labels map[string]string `yaml:"labels"`
 	Cards  []string          `yaml:"cards"`
 
-	// certificate
+	// certificate, assertion
 	Role       string              `yaml:"role"`
 	References map[string][]string `yaml:"references"`
 	MaxAge     Duration            `yaml:"max-age"`
 	// password
 	Second string `yaml:"second-factor"`
+	// passkey
+	Domain       string   `yaml:"domain"`
+	HardwareOnly bool     `yaml:"hardware-only"`
+	Models       []string `yaml:"models"`
+	Verification []string `yaml:"verification"`
+	// kerberos
+	Keytab    string   `yaml:"keytab"`
+	Service   string   `yaml:"service"`
+	Realms    []string `yaml:"realms"`
+	Usernames bool     `yaml:"usernames"`
+	Beside    []string `yaml:"beside"`
+	// upstream
+	Upstream *UpstreamConfig `yaml:"provider"`
+	// assertion
+	Issuers []string          `yaml:"issuers"`
+	Persons map[string]string `yaml:"persons"`
+}
+
+// An UpstreamConfig is an OpenID provider of others.
+type UpstreamConfig struct {
+	// ProSanteConnect is "bas" or "production", in the place of issuer, hosts, scopes and acr.
+	ProSanteConnect string   `yaml:"pro-sante-connect"`
+	Issuer          string   `yaml:"issuer"`
+	Discovery       string   `yaml:"discovery"`
+	Hosts           []string `yaml:"hosts"`
+	ClientID        string   `yaml:"client-id"`
+	Method          string   `yaml:"method"`
+	SecretFile      string   `yaml:"secret-file"`
+	Certificate     string   `yaml:"certificate"`
+	Key             string   `yaml:"key"`
+	SigningKey      string   `yaml:"signing-key"`
+	SigningKeyID    string   `yaml:"signing-key-id"`
+	CA              []string `yaml:"ca"`
+	Scopes          []string `yaml:"scopes"`
+	ACR             []string `yaml:"acr"`
+	MaxAge          Duration `yaml:"max-age"`
+	UserInfo        bool     `yaml:"userinfo"`
+	// Identify is "sub", "prosante", or the type of identifier for each claim: {claim: type}.
+	Identify       string   `yaml:"identify"`
+	Claim          string   `yaml:"claim"`
+	Least          []string `yaml:"least"`
+	Reauthenticate bool     `yaml:"reauthenticate"`
+	Methods        []struct {
+		ACR        []string `yaml:"acr"`
+		AMR        []string `yaml:"amr"`
+		Claim      string   `yaml:"claim"`
+		Value      string   `yaml:"value"`
+		References []string `yaml:"references"`
+	} `yaml:"methods"`
+}
+
+// An ExchangeConfig says which tokens are exchanged for which (docs/bridge.md).
+type ExchangeConfig struct {
+	HolderRoles     []string `yaml:"holder-roles"`
+	Issuers         []string `yaml:"issuers"`
+	Audiences       []string `yaml:"audiences"`
+	Issuer          string   `yaml:"issuer"`
+	BackDate        Duration `yaml:"back-date"`
+	Skew            Duration `yaml:"skew"`
+	MaximumValidity Duration `yaml:"maximum-validity"`
+	MaximumAge      Duration `yaml:"maximum-age"`
+	Actors          int      `yaml:"actors"`
+	Target          string   `yaml:"target"`
+	Claims          []struct {
+		Name       string `yaml:"name"`
+		Attribute  string `yaml:"attribute"`
+		Namespace  string `yaml:"namespace"`
+		Scope      string `yaml:"scope"`
+		Identifier string `yaml:"identifier"`
+	} `yaml:"claims"`
+	Certified map[string][]string `yaml:"certified"`
+	Upstreams []struct {
+		Issuer        string              `yaml:"issuer"`
+		Introspection string              `yaml:"introspection"`
+		ClientID      string              `yaml:"client-id"`
+		SecretFile    string              `yaml:"secret-file"`
+		Certificate   string              `yaml:"certificate"`
+		Key           string              `yaml:"key"`
+		CA            []string            `yaml:"ca"`
+		Parties       map[string][]string `yaml:"parties"`
+		Lifetime      Duration            `yaml:"lifetime"`
+		Confirmed     bool                `yaml:"confirmed"`
+		Levels        []string            `yaml:"levels"`
+		Claims        []string            `yaml:"claims"`
+		ActorClaims   []string            `yaml:"actor-claims"`
+	} `yaml:"upstreams"`
 }
 
 // A Duration is written as Go writes one.
@@ -160,7 +267,36 @@ func Read(path string) (*Config, error) {
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: more than one document", path)
 	}
+	c.texts = [][]byte{text}
+	for i := range c.Establishments {
+		if text, err := os.ReadFile(c.path(c.Establishments[i].Clients)); err == nil { // that it cannot be read is told where it is used
+			c.texts = append(c.texts, text)
+		}
+	}
 	return c, nil
+}
+
+// Names are those of the clients and of the means of all establishments, for metrics. What cannot be read has none.
+func (c *Config) Names() (clients, means []string) {
+	for i := range c.Establishments {
+		for _, m := range c.Establishments[i].Means {
+			means = append(means, m.Name)
+		}
+		text, err := os.ReadFile(c.path(c.Establishments[i].Clients))
+		if err != nil {
+			continue
+		}
+		registrations, err := client.Read(text)
+		if err != nil {
+			continue
+		}
+		for _, r := range registrations {
+			clients = append(clients, r.ID)
+		}
+	}
+	slices.Sort(clients)
+	slices.Sort(means)
+	return slices.Compact(clients), slices.Compact(means)
 }
 
 // path makes a path of the file relative to its folder.

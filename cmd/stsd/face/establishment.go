@@ -14,11 +14,9 @@ import (
 
 	"sceau/attrs/ldapsource"
 	"sceau/attrs/remote"
-	"sceau/certs"
 	"sceau/oidc"
 	"sceau/oidc/authn"
 	"sceau/oidc/client"
-	"sceau/oidc/means/certificate"
 	"sceau/oidc/means/directory"
 	"sceau/oidc/means/password"
 	"sceau/oidc/means/people"
@@ -61,10 +59,16 @@ func (f *Face) establishment(c *Config, k *Establishment, outside *http.Client, 
 	wrong("clients", err)
 	persons, err := f.accounts(c, k, e)
 	wrong("accounts", err)
+	kept, err := f.credentials(c, k, e)
+	wrong("credentials", err)
 	for i := range k.Means {
-		m, err := f.means(&k.Means[i], persons, k.Tenant)
+		m, err := f.means(&maker{c, k, persons, kept}, &k.Means[i])
 		wrong(fmt.Sprintf("means[%d] (%s)", i, k.Means[i].Name), err)
 		o.Means = append(o.Means, m)
+	}
+	if k.Exchange != nil {
+		o.Exchange, err = f.exchange(c, k.Exchange, e)
+		wrong("exchange", err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -176,46 +180,4 @@ func (f *Face) accounts(c *Config, k *Establishment, e *establishments) (account
 	}
 	e.close = append(e.close, made.Close)
 	return made, nil
-}
-
-// means makes one means.
-func (f *Face) means(k *MeansConfig, persons accounts, tenant string) (oidc.Means, error) {
-	m := oidc.Means{Name: k.Name, Labels: k.Labels, Cards: k.Cards}
-	var err error
-	switch k.Kind {
-	case "certificate":
-		m.Kind = page.KindCertificate
-		m.Means, err = certificate.New(certificate.Config{Verifier: f.shared.Verifier, Role: certs.Role(k.Role), References: k.References, Cards: k.Cards,
-			MaxAge: time.Duration(k.MaxAge)})
-	case "password":
-		m.Kind = page.KindDirectory
-		m.Means, err = f.password(k, persons, tenant)
-	default:
-		err = fmt.Errorf("kind %q is none of certificate, password", k.Kind)
-	}
-	return m, err
-}
-
-func (f *Face) password(k *MeansConfig, persons accounts, tenant string) (authn.Means, error) {
-	if persons == nil {
-		return nil, errors.New("no accounts")
-	}
-	c := password.Config{Verifier: persons}
-	switch k.Second {
-	case "without":
-		c.Second = password.Without
-	case "if-had":
-		c.Second = password.IfHad
-	case "required":
-		c.Second = password.Required
-	default:
-		return nil, fmt.Errorf("second-factor: %q is none of without, if-had, required", k.Second)
-	}
-	if c.Second != password.Without {
-		var err error
-		if c.Codes, err = totp.New(totp.Config{Secrets: persons, Steps: oidc.Steps{Store: f.store, Tenant: tenant}}); err != nil {
-			return nil, err
-		}
-	}
-	return password.New(c)
 }

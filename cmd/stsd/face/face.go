@@ -2,24 +2,31 @@ package face
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
 
+	"sceau/attrs"
 	"sceau/certs"
 	"sceau/oidc"
+	"sceau/oidc/bridge"
 	"sceau/oidc/client"
+	"sceau/oidc/control"
 	"sceau/oidc/means/certificate"
+	"sceau/policy"
 )
 
 // Shared is what the face has in common with the token service.
@@ -28,6 +35,20 @@ type Shared struct {
 	Recorder oidc.Recorder
 	Now      func() time.Time
 	Log      *slog.Logger
+
+	// Policy decides about exchanges, by the policies of the moment; nil: those in force decide nothing about them. Release,
+	// Attributes, Catalogue and Signing are those of the token service too, for assertions.
+	Policy     policy.ExchangePDP
+	Release    policy.PDP
+	Attributes interface {
+		Resolve(ctx context.Context, q *attrs.Query, dst []attrs.Certified) ([]attrs.Certified, error)
+	}
+	Catalogue *attrs.Catalogue
+	Signing   func(at time.Time) (bridge.Signing, error)
+
+	// Indicators are what an authority reads of the program, to which the face adds its establishments; Counts is what it counted.
+	Indicators func() control.Indicators
+	Counts     *control.Counts
 }
 
 // A Face is the OpenID Connect face, made and checked.
@@ -49,6 +70,7 @@ type Face struct {
 // establishments are those of one configuration.
 type establishments struct {
 	server    *oidc.Server
+	control   *control.Handler // nil: nobody reads
 	providers []*oidc.Provider
 	close     []func() error
 	plain     *tls.Config
@@ -74,7 +96,15 @@ func New(c *Config, s Shared) (*Face, error) {
 		return nil, errors.Join(err, f.close())
 	}
 	f.now.Store(e)
+	f.known()
 	return f, nil
+}
+
+// known tells what counts which names there are.
+func (f *Face) known() {
+	if f.shared.Counts != nil {
+		f.shared.Counts.Know(f.Indicators())
+	}
 }
 
 func (f *Face) openStore() error {
@@ -129,8 +159,61 @@ func (f *Face) establish(c *Config) (e *establishments, err error) {
 	if err := errors.Join(errs...); err != nil {
 		return e, err
 	}
-	e.server, err = oidc.NewServer(e.providers...)
+	if e.server, err = oidc.NewServer(e.providers...); err != nil {
+		return e, err
+	}
+	e.control, err = f.control(c, e)
 	return e, err
+}
+
+// control makes the interface for an authority; nil where there is no reader.
+func (f *Face) control(c *Config, e *establishments) (*control.Handler, error) {
+	if len(c.Control.Readers) == 0 {
+		return nil, nil
+	}
+	k := control.Config{
+		Indicators: func() control.Indicators { return f.indicators(e) }, Counts: f.shared.Counts, Journal: f.shared.Recorder,
+		Least: c.Control.Least, PerMinute: c.Control.PerMinute, Log: f.shared.Log, Now: f.shared.Now,
+	}
+	for i, r := range c.Control.Readers {
+		reader := control.Reader{Name: r.Name}
+		if r.TokenHash != "" {
+			sum, err := hex.DecodeString(strings.TrimPrefix(r.TokenHash, "sha256:"))
+			if err != nil || len(sum) != len(reader.Token) {
+				return nil, fmt.Errorf("control: readers[%d]: token-hash: not sha256: and 64 hexadecimal digits", i)
+			}
+			copy(reader.Token[:], sum)
+		}
+		if r.Certificate != "" {
+			ders, err := certs.ReadCertificates(c.path(r.Certificate))
+			if err != nil {
+				return nil, fmt.Errorf("control: readers[%d]: %w", i, err)
+			}
+			if len(ders) != 1 {
+				return nil, fmt.Errorf("control: readers[%d]: %s: not one certificate", i, r.Certificate)
+			}
+			reader.Certificate = sha256.Sum256(ders[0])
+		}
+		k.Readers = append(k.Readers, reader)
+	}
+	h, err := control.New(k)
+	if err != nil {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	return h, nil
+}
+
+// Indicators are the policies in force (EXI FI 28).
+func (f *Face) Indicators() control.Indicators { return f.indicators(f.now.Load()) }
+
+func (f *Face) indicators(e *establishments) (i control.Indicators) {
+	if f.shared.Indicators != nil {
+		i = f.shared.Indicators()
+	}
+	for _, p := range e.providers {
+		i.Establishments = append(i.Establishments, p.Indicators())
+	}
+	return i
 }
 
 // listener reads the certificate of a listener.
@@ -214,7 +297,7 @@ func (f *Face) Listen(bound map[string]net.Listener) error {
 			return nil, err
 		}
 		s := &server{http: &http.Server{
-			Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.now.Load().server.ServeHTTP(w, r) }),
+			Handler:           http.HandlerFunc(f.serveHTTP),
 			ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 40 * time.Second, IdleTimeout: 75 * time.Second,
 			MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(f.shared.Log.Handler(), slog.LevelDebug),
 		}}
@@ -238,6 +321,15 @@ func (f *Face) Listen(bound map[string]net.Listener) error {
 		}
 	}
 	return nil
+}
+
+func (f *Face) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	e := f.now.Load()
+	if e.control != nil && strings.HasPrefix(r.URL.Path, "/control/") {
+		e.control.ServeHTTP(w, r)
+		return
+	}
+	e.server.ServeHTTP(w, r)
 }
 
 // maxConnections bounds those of each listener.
@@ -344,6 +436,7 @@ func (f *Face) Replace(c *Config) (restart []string, err error) {
 		return nil, errors.Join(errors.New("secure: the listener comes and goes with a restart alone"), e.end())
 	}
 	old := f.now.Swap(e)
+	f.known()
 	if c.Listen.Address != f.config.Listen.Address || c.Secure.Address != f.config.Secure.Address {
 		restart = append(restart, "the addresses of the OpenID Connect face")
 	}
