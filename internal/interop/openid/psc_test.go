@@ -248,7 +248,7 @@ func (unrecorded) Record(context.Context, *audit.Event) error { return nil }
 // house runs the face of stsd in this process, where its clock can be set.
 func (w *world) house(t *testing.T, c *clock) (h *world, change func(edit func(string) string)) {
 	t.Helper()
-	h = &world{dir: t.TempDir(), pki: w.pki, told: w.told, apache: w.apache}
+	h = &world{dir: t.TempDir(), pki: w.pki, told: w.told, onward: w.onward, apache: w.apache}
 	if err := os.Symlink(w.pki.dir, h.file("pki")); err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,7 @@ type world struct {
 	pki            *pki
 	issuer, secure string
 	told           string            // where clients are told of logouts
+	onward         string            // a client that leads browsers on
 	apache         map[string]string // where Apache will be, by client
 	process        *exec.Cmd
 	ended          chan error
@@ -167,7 +168,7 @@ func (w *world) make() (err error) {
 	if out, err := exec.Command(w.file("stsd"), "registry", "import", w.file("registry.csv"), "--db", w.file("registry.db")).CombinedOutput(); err != nil {
 		return fmt.Errorf("stsd registry: %w\n%s", err, out)
 	}
-	at := make([]string, 5+len(apacheClients))
+	at := make([]string, 6+len(apacheClients))
 	if err := free(at); err != nil {
 		return err
 	}
@@ -175,9 +176,10 @@ func (w *world) make() (err error) {
 		return "https://localhost:" + address[strings.LastIndexByte(address, ':')+1:]
 	}
 	w.issuer, w.secure, w.told = url(at[2])+"/etab/750712184", url(at[3])+"/etab/750712184", url(at[4])
+	w.onward = url(at[5])
 	w.apache = map[string]string{}
 	for i, id := range apacheClients {
-		w.apache[id] = url(at[5+i])
+		w.apache[id] = url(at[6+i])
 	}
 	clients, err := w.clients()
 	if err != nil {
@@ -329,6 +331,10 @@ func (w *world) clients() (string, error) {
 	add("rp-secret-tls", authentication(client.AuthenticationRegistration{Method: client.SecretPost, Secrets: secrets, RequireCertificate: true, Certificate: structure}))
 	add("rp-public", func(r *client.Registration) {
 		r.Authentication, r.IntrospectionAllowed = client.AuthenticationRegistration{Method: client.None}, false
+	})
+	add("rp-onward", func(r *client.Registration) {
+		r.Authentication = client.AuthenticationRegistration{Method: client.SecretBasic, Secrets: secrets}
+		r.Consent, r.RedirectURIs, r.PostLogoutRedirectURIs, r.BackchannelLogoutURI, r.BackchannelLogoutSessionRequired = client.ConsentAsk, []string{w.onward + "/cb"}, []string{w.onward + "/bye"}, "", false
 	})
 	// Of Pro Santé Connect: its broker sends PKCE or not.
 	without := false
