@@ -15,6 +15,7 @@ import (
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"sceau/audit"
+	"sceau/oidc/authn"
 	"sceau/oidc/client"
 )
 
@@ -42,12 +43,13 @@ type call struct {
 	recorded    bool
 	client      *client.Client
 	certificate *x509.Certificate
-	presented   string // the refresh token
-	shown       string // what is asked about, revoked, or opens userinfo
-	locales     string // ui_locales
-	hint        string // the sub of an id_token_hint that verified
-	sid         string // of the session of a token that is exchanged
-	outage      error  // of the store
+	presented   string      // the refresh token
+	shown       string      // what is asked about, revoked, or opens userinfo
+	locales     string      // ui_locales
+	hint        string      // the sub of an id_token_hint that verified
+	sid         string      // of the session of a token that is exchanged
+	outage      error       // of the store
+	pages       authn.Pages // of the attempt that a form was sent to
 	cause       error
 	code        string // that was answered
 }

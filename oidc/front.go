@@ -142,6 +142,9 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 		p.unavailable(w, r, c)
 		return
 	}
+	if c.pages != nil { // a form is answered by a redirect of the library, where the client is told of an error
+		w = page.Unchained(w, r, c.pages)
+	}
 	maps.Copy(w.Header(), b.header)
 	switch c.endpoint {
 	case endpointUserInfo:

@@ -282,12 +282,7 @@ func (b *browser) post(to string, form url.Values) answer {
 func (b *browser) follow(a answer) answer {
 	b.Helper()
 	for range 10 {
-		to := a.Header.Get("Location")
-		if u, ok := strings.CutPrefix(a.Header.Get("Refresh"), "0; url="); ok {
-			to = strings.Trim(u, `"'`)
-		} else if u, ok := strings.CutPrefix(a.Header.Get("Refresh"), "0;url="); ok {
-			to = strings.Trim(u, `"'`)
-		}
+		to := a.onward()
 		if to == "" {
 			return a
 		}
@@ -348,12 +343,20 @@ func (b *browser) login(a answer, means, person string) answer {
 	return b.follow(b.post(u+"/m/"+means, url.Values{"person": {person}, "token": {hidden(form.text, "token")}}))
 }
 
+// onward is where an answer leads: by its status, or by a page.
+func (a answer) onward() string {
+	if _, to, ok := strings.Cut(a.Header.Get("Refresh"), "url="); ok {
+		return to
+	}
+	return a.Header.Get("Location")
+}
+
 // answered are the parameters with which the client was answered.
 func (a answer) answered(tb testing.TB) url.Values {
 	tb.Helper()
-	u, err := url.Parse(a.Header.Get("Location"))
+	u, err := url.Parse(a.onward())
 	if err != nil || !strings.HasPrefix(u.String(), back) {
-		tb.Fatalf("no answer to the client: %d %q %.600s", a.StatusCode, a.Header.Get("Location"), a.text)
+		tb.Fatalf("no answer to the client: %d %q %.600s", a.StatusCode, a.onward(), a.text)
 	}
 	return u.Query()
 }
