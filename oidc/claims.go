@@ -166,7 +166,11 @@ func (p *Provider) idTokenClaims(ctx context.Context, g *goidc.Grant) map[string
 	m["jti"] = id
 	expires := p.bounded(time.Now().Add(p.config.IDToken), r)
 	m["exp"] = expires.Unix()
-	callOf(ctx).issued(audit.Token{Use: audit.Issued, Kind: "id_token", ID: id, Expires: expires})
+	c := callOf(ctx)
+	c.issued(audit.Token{Use: audit.Issued, Kind: "id_token", ID: id, Expires: expires})
+	if c != nil && c.endpoint == endpointToken {
+		c.drafting = true
+	}
 	return m
 }
 

@@ -270,7 +270,7 @@ func steps() []step {
 
 // ledTo says what an answer to a browser says to the client, if anything.
 func ledTo(a answer) string {
-	u, err := url.Parse(a.Header.Get("Location"))
+	u, err := url.Parse(a.onward())
 	if err != nil || !strings.HasPrefix(u.String(), back) {
 		return ""
 	}

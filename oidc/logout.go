@@ -244,7 +244,7 @@ func (p *Provider) post(ctx context.Context, to string, form url.Values) error {
 	return nil
 }
 
-// signed makes a JWT of a type.
+// signed makes a JWT of a type, or of none.
 func (p *Provider) signed(kind, algorithm string, claims map[string]any) (string, error) {
 	id, key, err := p.keys.signer(goidc.SignatureAlgorithm(algorithm))
 	if err != nil {
@@ -254,8 +254,11 @@ func (p *Provider) signed(kind, algorithm string, claims map[string]any) (string
 	if err != nil {
 		return "", err
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: opaque.Signer(key)},
-		(&jose.SignerOptions{}).WithType(jose.ContentType(kind)).WithHeader("kid", id))
+	options := (&jose.SignerOptions{}).WithHeader("kid", id)
+	if kind != "" {
+		options = options.WithType(jose.ContentType(kind))
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: opaque.Signer(key)}, options)
 	if err != nil {
 		return "", err
 	}
