@@ -124,6 +124,13 @@ func (w *world) read(ctx context.Context, t *testing.T, provider *oidc.Provider,
 	tokens.AccessToken = ""
 	next, err := c.TokenSource(ctx, tokens).Token()
 	if err != nil || next.RefreshToken == tokens.RefreshToken {
-		t.Errorf("refreshed: %v", err)
+		t.Fatalf("refreshed: %v", err)
+	}
+	raw, _ = next.Extra("id_token").(string)
+	if token, err = provider.VerifierContext(ctx, &oidc.Config{ClientID: c.ClientID, SupportedSigningAlgs: []string{alg}}).Verify(ctx, raw); err != nil {
+		t.Fatal(err)
+	}
+	if err := token.VerifyAccessToken(next.AccessToken); err != nil {
+		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import requests
 from authlib.common.security import generate_token
@@ -12,6 +13,14 @@ from authlib.oidc.core import CodeIDToken
 
 ROOT = sys.argv[1]
 parties = {}
+
+
+class Assertions(PrivateKeyJWT):
+    """Assertions that live for five minutes: by themselves they would for an hour, and claims that are given keep the first jti."""
+
+    def sign(self, auth, token_endpoint):
+        self.claims = {"exp": int(time.time()) + 300}
+        return super().sign(auth, token_endpoint)
 
 
 class Party:
@@ -29,13 +38,13 @@ class Party:
                 secret = file.read()
         if method == "tls_client_auth":
             method, secret = "none", None
-        self.session = OAuth2Session(c["id"], secret, token_endpoint_auth_method=method, redirect_uri=c["redirect"], code_challenge_method="S256",
-                                     scope="openid profile email offline_access")
+        self.session = OAuth2Session(c["id"], secret, token_endpoint_auth_method=method, revocation_endpoint_auth_method=method, redirect_uri=c["redirect"],
+                                     code_challenge_method="S256", scope="openid profile email offline_access")
         self.session.trust_env, self.session.verify = False, ROOT
         if "pair" in c:
             self.session.cert = (c["pair"] + ".pem", c["pair"] + ".key")
         if method == "private_key_jwt":
-            self.session.register_client_auth_method(PrivateKeyJWT(self.endpoints["token_endpoint"], alg=c["alg"]))
+            self.session.register_client_auth_method(Assertions(self.endpoints["token_endpoint"], alg=c["alg"]))
 
 
 def verified(p, token):
