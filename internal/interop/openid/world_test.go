@@ -356,6 +356,7 @@ func (w *world) clients() (string, error) {
 				r.Authentication = client.AuthenticationRegistration{Method: client.TLS, Certificate: structure}
 			case "basic":
 				r.Authentication = client.AuthenticationRegistration{Method: client.SecretBasic, Secrets: secrets}
+				r.UserinfoAlgorithm = "RS256"
 			case "post":
 				r.Authentication = client.AuthenticationRegistration{Method: client.SecretPost, Secrets: secrets}
 			case "secret-tls":
