@@ -89,7 +89,7 @@ func (e *establishments) end() error {
 func New(c *Config, s Shared) (*Face, error) {
 	f := &Face{shared: s, config: c, connections: &certificate.Connections{Now: s.Now}, ending: make(chan struct{})}
 	if err := f.openStore(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("store: %w", err)
 	}
 	e, err := f.establish(c)
 	if err != nil {
@@ -105,22 +105,6 @@ func (f *Face) known() {
 	if f.shared.Counts != nil {
 		f.shared.Counts.Know(f.Indicators())
 	}
-}
-
-func (f *Face) openStore() error {
-	switch f.config.Store.Kind {
-	case "", "memory":
-		limit := f.config.Store.MaxBytes
-		if limit == 0 {
-			limit = 256 << 20
-		}
-		if limit < 1<<20 {
-			return fmt.Errorf("store: max-bytes: %d is less than a megabyte", limit)
-		}
-		f.store = oidc.NewMemoryStore(limit, nil)
-		return nil
-	}
-	return fmt.Errorf("store: kind %q is not memory", f.config.Store.Kind)
 }
 
 // establish makes what a configuration says, with the store that is open.
