@@ -19,9 +19,12 @@ import (
 
 // shared is what the OpenID Connect face has in common with the token service.
 func (s *system) shared() face.Shared {
-	l := latest{s}
+	l, counts := latest{s}, s.counts
+	if counts == nil {
+		counts = new(control.Counts) // of a check, which opens no trail
+	}
 	return face.Shared{Verifier: s.verifier, Recorder: s.journal, Now: s.now, Log: s.log, Policy: l, Release: l, Attributes: l, Catalogue: s.catalogue, Signing: l.signing,
-		Indicators: s.indicators, Counts: s.counts}
+		Indicators: s.indicators, Counts: counts}
 }
 
 // indicators are what an authority reads of the program itself.

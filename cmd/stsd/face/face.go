@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -150,6 +151,9 @@ func (f *Face) establish(c *Config) (e *establishments, err error) {
 	return e, err
 }
 
+// controlPath is where the interface for an authority stands, and no issuer does.
+const controlPath = "/control/"
+
 // control makes the interface for an authority; nil where there is no reader.
 func (f *Face) control(c *Config, e *establishments) (*control.Handler, error) {
 	if len(c.Control.Readers) == 0 {
@@ -179,6 +183,11 @@ func (f *Face) control(c *Config, e *establishments) (*control.Handler, error) {
 			reader.Certificate = sha256.Sum256(ders[0])
 		}
 		k.Readers = append(k.Readers, reader)
+	}
+	for _, p := range e.providers {
+		if u, err := url.Parse(p.Issuer()); err == nil && strings.HasPrefix(u.Path+"/", controlPath) {
+			return nil, fmt.Errorf("control: the issuer %s stands where the interface for an authority does", p.Issuer())
+		}
 	}
 	h, err := control.New(k)
 	if err != nil {
@@ -309,7 +318,7 @@ func (f *Face) Listen(bound map[string]net.Listener) error {
 
 func (f *Face) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	e := f.now.Load()
-	if e.control != nil && strings.HasPrefix(r.URL.Path, "/control/") {
+	if e.control != nil && strings.HasPrefix(r.URL.Path, controlPath) {
 		e.control.ServeHTTP(w, r)
 		return
 	}
