@@ -162,13 +162,10 @@ func (s *system) nextFace(old *system) (*face.Config, error) {
 	return c, err
 }
 
-// federatedRetention is how long the trail is kept at least where persons are identified to Pro Santé Connect: three months (EXI FI 36).
-const federatedRetention = 92 * 24 * time.Hour
-
 // retains refuses a trail that is removed too soon for the clients of the face.
 func (s *system) retains(federated bool) error {
-	if r := s.config.retention(); federated && r > 0 && r < federatedRetention {
-		return fmt.Errorf("a client has the profile of Pro Santé Connect, and audit.retention is below %d days (EXI FI 36)", federatedRetention/(24*time.Hour))
+	if r := s.config.retention(); federated && r > 0 && r < control.LeastRetention {
+		return fmt.Errorf("a client has the profile of Pro Santé Connect, and audit.retention is below %d days (EXI FI 36)", control.LeastRetention/(24*time.Hour))
 	}
 	return nil
 }
