@@ -563,14 +563,16 @@ func TestO7Conditions(t *testing.T) {
 		`{"id_token":{"acr":{"essential":true,"values":[3]}}}`:                                                           "invalid_request",
 		`{"id_token":{"acr":true}}`:                                                                                      "invalid_request",
 		`{"id_token":[]}`:                                                                                                "invalid_request",
-		`[]`:                                                                                                             "invalid_request",
-		`null`:                                                                                                           "invalid_request",
-		`{`:                                                                                                              "invalid_request",
-		`{"id_token":{"sub":{"value":"etab1:a1"}}}`:                                                                      "code",
-		`{"id_token":{"sub":{"value":"etab1:b2"}}}`:                                                                      "login_required",
-		`{"id_token":{"sub":{"essential":true,"value":"etab1:b2"},"name":null}}`:                                         "login_required",
-		`{"id_token":{"sub":{"value":1}}}`:                                                                               "invalid_request",
-		`{"id_token":{"sub":{"values":["etab1:a1"]}}}`:                                                                   "invalid_request",
+		`{"id_token":{"acr":{"essential":true,"values":["eidas3"]}},"id_token":{}}`:                                      "invalid_request", // one reader has the first, another the last
+		`{"id_token":{"acr":{"essential":true,"values":["eidas3"],"essential":false}}}`:                                  "invalid_request",
+		`[]`:   "invalid_request",
+		`null`: "invalid_request",
+		`{`:    "invalid_request",
+		`{"id_token":{"sub":{"value":"etab1:a1"}}}`:                              "code",
+		`{"id_token":{"sub":{"value":"etab1:b2"}}}`:                              "login_required",
+		`{"id_token":{"sub":{"essential":true,"value":"etab1:b2"},"name":null}}`: "login_required",
+		`{"id_token":{"sub":{"value":1}}}`:                                       "invalid_request",
+		`{"id_token":{"sub":{"values":["etab1:a1"]}}}`:                           "invalid_request",
 	} {
 		if got := led(b, b.get(h.request("claims", claims, "prompt", "none"))); got != want {
 			t.Errorf("claims %s: %s, want %s", claims, got, want)
