@@ -57,6 +57,18 @@ func BenchmarkEncode(b *testing.B) {
 	b.SetBytes(int64(len(buffer)))
 }
 
+func BenchmarkEncodeLogin(b *testing.B) {
+	e := loginEvent()
+	p := testKey(b).pseudonymizer()
+	var buffer []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buffer = appendEvent(buffer[:0], e, &p)
+		p.forget()
+	}
+	b.SetBytes(int64(len(buffer)))
+}
+
 func BenchmarkVerify(b *testing.B) {
 	files := newMemory()
 	j := mustOpen(b, testConfig(b, files))

@@ -52,7 +52,7 @@ func TestK7Configuration(t *testing.T) {
 		"explicit policy of none":     {[]certs.Profile{eid(func(p *certs.Profile) { p.Policies, p.AnyPolicy, p.ExplicitPolicy = nil, true, true })}, certs.NoTrust},
 		"pattern that is none":        {[]certs.Profile{eid(func(p *certs.Profile) { p.SubjectPatterns = []string{"C=BE", "Citizen"} })}, certs.Malformed},
 		"service with patterns only":  {[]certs.Profile{sts(func(p *certs.Profile) { p.Roots, p.SubjectPatterns = roots, []string{"CN=*"} })}, certs.NoTrust},
-		"a kind beyond the last":      {[]certs.Profile{eid(func(p *certs.Profile) { p.Kinds = []certs.Kind{certs.IGCSanteOrganisation + 1} })}, certs.NoTrust},
+		"a kind beyond the last":      {[]certs.Profile{eid(func(p *certs.Profile) { p.Kinds = []certs.Kind{certs.IGCSantePerson + 1} })}, certs.NoTrust},
 		"minimum beyond the maximum":  {[]certs.Profile{eid(func(p *certs.Profile) { p.MinRSABits = 16384 })}, certs.NoTrust},
 		"file address":                {[]certs.Profile{eid(func(p *certs.Profile) { p.Roots = authority(pki.EHealthCA, "file:///etc/passwd") })}, certs.Malformed},
 		"address with a user":         {[]certs.Profile{eid(func(p *certs.Profile) { p.Roots = authority(pki.EHealthCA, "http://u:p@x/") })}, certs.Malformed},

@@ -22,6 +22,7 @@ const (
 	RoleHolder   Role = "holder"   // whose key the assertion is bound to: eHealth issuing CAs, or the eID itself
 	RoleSTS      Role = "sts"      // who signs assertions: pinned, or named under a CA
 	RoleClient   Role = "client"   // whose key authenticates a client in TLS or OpenID Connect (RFC 8705): IGC-Santé and the like
+	RolePerson   Role = "person"   // who authenticates himself in a browser: eID, CPS, eHealth CAs
 )
 
 // Config is what a Verifier trusts, and how it learns of revocation. The zero

@@ -46,7 +46,8 @@
 //
 // The subject decides the kind (wire document 6): a serialNumber makes an [EID],
 // TYPE=value in OU and CN an [EHealthPerson] or [EHealthOrganisation], C=FR and a
-// structure's identifier in OU an [IGCSanteOrganisation]; a name that is two of
+// structure's identifier in OU an [IGCSanteOrganisation], C=FR with a surname and a
+// professional's number in CN an [IGCSantePerson]; a name that is two of
 // these is refused, so that none can be used for another (K8). What a name must
 // look like beyond that a [Pattern] says.
 //

@@ -21,7 +21,11 @@ const (
 	// and a SIREN or SIRET.
 	IGCSanteOrganisation
 
-	lastKind = IGCSanteOrganisation
+	// IGCSantePerson is a professional with a card of the French IGC-Santé (CPS). The CN
+	// is 8 and an RPPS number.
+	IGCSantePerson
+
+	lastKind = IGCSantePerson
 )
 
 // String gives the kind as audit records write it.
@@ -39,13 +43,15 @@ func (k Kind) String() string {
 		return "service"
 	case IGCSanteOrganisation:
 		return "igc-sante-organisation"
+	case IGCSantePerson:
+		return "igc-sante-person"
 	}
 	return "unknown"
 }
 
 // IdentifierType is the TYPE of an identifier, as section 6.2 of the wire
 // document lists them: "SSIN", "CBE", "NIHII-HOSPITAL"…; and those of French
-// structures.
+// structures and professionals.
 type IdentifierType string
 
 // The types that have an accessor of their own.
@@ -58,6 +64,7 @@ const (
 	FINESS  IdentifierType = "FINESS" // nine characters; the second may be A or B
 	SIREN   IdentifierType = "SIREN"  // nine digits
 	SIRET   IdentifierType = "SIRET"  // fourteen digits
+	RPPS    IdentifierType = "RPPS"   // eleven digits, of a professional
 )
 
 // identifierLength gives the number of digits of an identifier of a type, zero for an unknown type.
@@ -101,17 +108,22 @@ type holder struct {
 
 // holderOf reads the DN profiles of section 6 of the wire document, and that of
 // IGC-Santé. A serialNumber makes an eID; TYPE=value in OU and CN makes an eHealth
-// certificate; C=FR and a structure's identifier in OU a French one; a name that
-// is two of these is none (K8).
+// certificate; C=FR and a structure's identifier in OU a French one, or with the name and
+// the number of a professional his; a name that is two of these is none (K8).
 func holderOf(n Name) (holder, error) {
 	serial, serials := n.only(oidSerialNumber)
 	unit, units := ehealthUnit(n)
 	structure, structures := structureUnit(n)
+	professional := professional(n)
 	switch {
 	case serials > 0 && units > 0:
 		return holder{}, wrongProfile("a serialNumber and an eHealth unit together")
 	case structures > 0 && serials+units > 0:
 		return holder{}, wrongProfile("a French structure and a Belgian identifier together")
+	case professional && structures+serials+units > 0:
+		return holder{}, wrongProfile("a French professional and another identifier together")
+	case professional:
+		return professionalHolder(n)
 	case structures > 0:
 		return structureHolder(n, structure, structures)
 	case serials > 0:

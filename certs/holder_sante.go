@@ -61,6 +61,38 @@ func structureHolder(n Name, unit string, units int) (holder, error) {
 	return holder{kind: IGCSanteOrganisation, identifierType: t, identifier: value, commonName: cn, name: organisation}, nil
 }
 
+// professional tells whether a French name is that of a professional: a surname or a
+// given name, and no organisation.
+func professional(n Name) bool {
+	_, surnames := n.only(oidSurname)
+	_, names := n.only(oidGivenName)
+	_, organisations := n.only(oidOrganization)
+	country, countries := n.only(oidCountry)
+	cn, _ := n.only(oidCommonName)
+	return countries == 1 && country == "FR" && surnames+names > 0 && organisations == 0 && len(cn) == 12 && digits(cn)
+}
+
+// professionalHolder reads the name on a card of a professional (CPS): one surname,
+// one given name, one CN of 8 and his RPPS number. Other marks before the number (0:
+// ADELI; 3 to 6: employees, by their structure) are refused: they name no one that
+// directories know by it.
+func professionalHolder(n Name) (holder, error) {
+	h := holder{kind: IGCSantePerson, identifierType: RPPS}
+	var surnames, names, commons int
+	h.surname, surnames = n.only(oidSurname)
+	h.givenNames, names = n.only(oidGivenName)
+	h.commonName, commons = n.only(oidCommonName)
+	if surnames != 1 || names != 1 || commons != 1 {
+		return holder{}, wrongProfile("a professional of IGC-Santé has one surname, one given name and one CN")
+	}
+	number, is := strings.CutPrefix(h.commonName, "8")
+	if !is || !luhn(number) {
+		return holder{}, wrongProfile("CN is not 8 and an RPPS number with a right check digit")
+	}
+	h.identifier = number
+	return h, nil
+}
+
 // validSIRENE checks a SIREN, or a SIRET and the SIREN in it: Luhn's sum (ISO/IEC
 // 7812-1) is a multiple of ten. The establishments of La Poste ran out of such
 // numbers: of theirs the plain sum is a multiple of five.

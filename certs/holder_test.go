@@ -82,6 +82,20 @@ func TestHolder(t *testing.T) {
 		{"a structure and a person", sante("OU", "1010000024", "serialNumber", testpki.AliceSSIN), Nobody, ""},
 		{"a structure and an organisation", sante("OU", "1010000024", "OU", "CBE=0809394427", "OU", platform), Nobody, ""},
 
+		{"CPS", minipki.DN("C", "FR", "2.5.4.12", "Médecin", "SN", "EXEMPLE", "+GN", "ZOE", "+CN", "899700000005"), IGCSantePerson, RPPS},
+		{"CPS in RDNs of their own", minipki.DN("C", "FR", "SN", "EXEMPLE", "GN", "ZOE", "CN", "899700000005"), IGCSantePerson, RPPS},
+		{"CPS with a wrong digit", minipki.DN("C", "FR", "SN", "EXEMPLE", "GN", "ZOE", "CN", "899700000006"), Nobody, ""},
+		{"an employee's card", minipki.DN("C", "FR", "SN", "EXEMPLE", "GN", "ZOE", "CN", "399700000005"), Nobody, ""},
+		{"CPS without a given name", minipki.DN("C", "FR", "SN", "EXEMPLE", "CN", "899700000005"), Nobody, ""},
+		{"CPS without a surname", minipki.DN("C", "FR", "GN", "ZOE", "CN", "899700000005"), Nobody, ""},
+		{"CPS with two names", minipki.DN("C", "FR", "SN", "EXEMPLE", "GN", "ZOE", "GN", "ANNE", "CN", "899700000005"), Nobody, ""},
+		{"CPS with two numbers", minipki.DN("C", "FR", "SN", "EXEMPLE", "GN", "ZOE", "CN", "899700000005", "CN", "899700000013"), Nobody, ""},
+		{"CPS of another country", minipki.DN("C", "BE", "SN", "EXEMPLE", "GN", "ZOE", "CN", "899700000005"), Nobody, ""},
+		{"CPS and eID", minipki.DN("C", "FR", "SN", "EXEMPLE", "GN", "ZOE", "CN", "899700000005", "serialNumber", testpki.AliceSSIN), Nobody, ""},
+		{"CPS and structure", minipki.DN("C", "FR", "OU", "1010000024", "SN", "EXEMPLE", "GN", "ZOE", "CN", "899700000005"), Nobody, ""},
+		{"CPS and organisation", minipki.DN("C", "FR", "O", "A", "SN", "EXEMPLE", "GN", "ZOE", "CN", "899700000005"), Nobody, ""},
+		{"CPS and eHealth", minipki.DN("C", "FR", "OU", "CBE=0809394427", "SN", "EXEMPLE", "GN", "ZOE", "CN", "899700000005"), Nobody, ""},
+
 		{"both profiles", ehealth("OU", "SSIN="+testpki.AliceSSIN, "OU", platform, "CN", "SSIN="+testpki.AliceSSIN, "serialNumber", testpki.AliceSSIN), Nobody, ""},
 	}
 	for _, tt := range tests {

@@ -126,6 +126,9 @@ func (i Identity) SIREN() string { return i.identifier(SIREN) }
 // digits are the SIREN.
 func (i Identity) SIRET() string { return i.identifier(SIRET) }
 
+// RPPS gives the number of a French professional, or nothing.
+func (i Identity) RPPS() string { return i.identifier(RPPS) }
+
 // Application gives the application identifier of an eHealth certificate that has
 // one ("IAMACC"), or nothing.
 func (i Identity) Application() string {
@@ -138,7 +141,7 @@ func (i Identity) Application() string {
 // Names are the names in a certificate, as it writes them.
 type Names struct {
 	Common         string
-	Given, Surname string // of an eID
+	Given, Surname string // of an eID, of a CPS
 	Holder         string // of an eHealth or IGC-Santé certificate: the person or organisation
 }
 

@@ -72,6 +72,27 @@ func IGCSante() Profile {
 	}
 }
 
+// IGCSanteProfessional gives the rules for the authentication certificates of French
+// professionals' cards (CPS), in the role of person, without its authorities.
+//
+// Known from public client software: the root is CN=AC RACINE IGC-SANTE FORT, the
+// intermediate CN=AC IGC-SANTE FORT PERSONNES, under the same names as those of [IGCSante];
+// a subject has C=FR, a title with the profession, and one RDN of SN, GN and a CN of 8 and
+// the RPPS number. The card holds a certificate for signature of the same authority: key
+// usage and clientAuth tell them apart. Its policy identifiers are not known to us.
+func IGCSanteProfessional() Profile {
+	return Profile{
+		Name:            "CPS",
+		Role:            RolePerson,
+		Kinds:           []Kind{IGCSantePerson},
+		Issuers:         []string{"CN=AC IGC-SANTE FORT PERSONNES, OU=IGC-SANTE, OU=0002 187512751, O=ASIP-SANTE, C=FR"},
+		SubjectPatterns: []string{"C=FR, SN=*, GN=*, CN=8*"},
+		KeyUsage:        x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		AnyPolicy:       true,
+	}
+}
+
 // TokenIssuer gives the rules for the certificate of an STS, without its
 // authorities: the caller adds Pinned, or Roots, Intermediates and Subjects.
 func TokenIssuer() Profile {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,13 +64,14 @@ func (p *Provider) subject(a *authn.Account) string { return p.config.Tenant + "
 // from the one and sub from the other (EXI FI 23).
 func (p *Provider) identity(r *released, scope string) map[string]any {
 	m := map[string]any{
-		"oid": r.Subject, "tid": p.config.Tenant, "sid": r.SID, "auth_time": r.Login.Time.Unix(), "amr": r.Login.References,
+		"oid": r.Subject, "tid": p.config.Tenant, "auth_time": r.Login.Time.Unix(), "amr": r.Login.References,
 	}
 	put := func(name, value string) {
 		if value != "" {
 			m[name] = value
 		}
 	}
+	put("sid", r.SID) // none, where the token came of an assertion
 	put("acr", r.ACR)
 	a := &r.Account
 	for _, s := range strings.Fields(scope) {
@@ -86,9 +89,53 @@ func (p *Provider) identity(r *released, scope string) map[string]any {
 			if p.mails(a.Email) {
 				m["email"], m["email_verified"] = a.Email, a.EmailVerified
 			}
+		case "identity":
+			maps.Copy(m, known(r))
 		}
 	}
 	return m
+}
+
+// known are the numbers of a person, and what the means learned of him beside: of a professional, by Pro Santé Connect, SubjectNameID and
+// SubjectRole. They are given under the scope identity.
+func known(r *released) map[string]any {
+	m := map[string]any{}
+	for name, values := range r.Login.Attributes {
+		switch {
+		case len(values) == 0 || slices.Contains(claims, name) || slices.Contains(protocol, name):
+		case len(values) == 1:
+			m[name] = values[0]
+		default:
+			m[name] = values
+		}
+	}
+	for _, number := range numbers {
+		if value := numberOf(r, number); value != "" {
+			m[number] = value
+		}
+	}
+	return m
+}
+
+// protocol are claims that say what a token is, besides those of claims: nothing that is said of a person takes their names.
+var protocol = []string{"nbf", "jti", "azp", "cnf", "act", "may_act", "scope", "client_id", "grant_id", "at_hash", "c_hash", "s_hash", "events", "active",
+	"token_type", "username"}
+
+// numberOf is the one number of a kind that a person has: of the account or, where that has none, by which he authenticated.
+func numberOf(r *released, kind string) string {
+	found := ""
+	for _, id := range r.Account.Identifiers {
+		if id.Type == kind && id.Authority == "" {
+			if found != "" && found != id.Value {
+				return "" // which of them nobody says
+			}
+			found = id.Value
+		}
+	}
+	if found == "" && r.Login.Identifier.Type == kind {
+		found = r.Login.Identifier.Value
+	}
+	return found
 }
 
 // mails says whether an address may be given as that of the person: it is of the establishment (EXI FI 26).
@@ -140,6 +187,9 @@ func (p *Provider) tokenClaims(_ context.Context, _ *goidc.Token, g *goidc.Grant
 		m["oid"], m["sid"], m["auth_time"], m["amr"] = r.Subject, r.SID, r.Login.Time.Unix(), r.Login.References
 		if r.ACR != "" {
 			m["acr"] = r.ACR
+		}
+		if slices.Contains(strings.Fields(g.Scopes), "identity") { // for who exchanges the token
+			maps.Copy(m, known(r))
 		}
 	}
 	return m

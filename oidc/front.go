@@ -21,12 +21,6 @@ import (
 	"sceau/oidc/page"
 )
 
-// Exchanger serves a token exchange (RFC 8693) for a client that has authenticated. It writes the answer and fills the event,
-// which is recorded before the answer leaves.
-type Exchanger interface {
-	Exchange(w http.ResponseWriter, r *http.Request, form url.Values, c *client.Client, a *client.Authentication, e *audit.Event)
-}
-
 // maxForm bounds what is posted, in octets: assertions and request objects are the largest.
 const maxForm = 256 << 10
 
@@ -122,6 +116,7 @@ func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
 	inner.URL.Path, inner.URL.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
 	inner.Form, inner.PostForm = r.Form, r.PostForm
 	p.library.Load().ServeHTTP(b, inner)
+	c.presents(b)
 	p.answer(w, r, b, c)
 }
 
@@ -146,6 +141,9 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 	if outage {
 		p.unavailable(w, r, c)
 		return
+	}
+	if c.pages != nil { // a form is answered by a redirect of the library, where the client is told of an error
+		w = page.Unchained(w, r, c.pages)
 	}
 	maps.Copy(w.Header(), b.header)
 	switch c.endpoint {
@@ -244,7 +242,7 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 		}
 	}
 	if t := form.Get("token"); t != "" && (e == endpointIntrospect || e == endpointRevoke) {
-		c.event.Tokens = append(c.event.Tokens, audit.Token{Use: audit.Presented, Kind: "token", Value: t})
+		c.shown = t
 	}
 	// From here on the client is who it says: what it showed for that goes no further.
 	for _, name := range []string{"client_assertion", "client_assertion_type", "client_secret"} {
@@ -271,23 +269,6 @@ func (p *Provider) shown(c *call, form url.Values) {
 	}
 }
 
-func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, form url.Values, known *client.Client, how *client.Authentication) {
-	b := &buffer{header: http.Header{}}
-	c.event.Operation = audit.OperationExchange
-	switch {
-	case p.config.Exchange == nil:
-		c.code = "unsupported_grant_type"
-		refuse(b, http.StatusBadRequest, c.code, "")
-	case !known.AllowsGrant(client.TokenExchange):
-		c.code = "unauthorized_client"
-		refuse(b, http.StatusBadRequest, c.code, "")
-	default:
-		p.config.Exchange.Exchange(b, r, form, known, how, &c.event)
-		c.code = c.event.Code
-	}
-	p.answer(w, r, b, c)
-}
-
 // userInfo answers whoever shows an access token.
 func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
@@ -297,6 +278,7 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 	}
 	r, c := p.call(r, endpointUserInfo, audit.OperationUserinfo)
 	c.held()
+	_, c.shown, _ = strings.Cut(r.Header.Get("Authorization"), " ")
 	p.buffered(w, r, c)
 }
 

@@ -33,13 +33,20 @@ type attempt struct {
 	// Began is when.
 	Began time.Time `json:"began"`
 	// Hint is the sub that the client means (id_token_hint), verified.
-	Hint   string                     `json:"hint,omitempty"`
-	Again  page.Again                 `json:"again,omitempty"`
-	Fault  authn.Reason               `json:"refused,omitempty"`
-	States map[string]json.RawMessage `json:"states,omitempty"` // of the means
+	Hint  string     `json:"hint,omitempty"`
+	Again page.Again `json:"again,omitempty"`
+	// Refused is what each means refused last, until its page has said it.
+	Refused map[string]refused         `json:"refused,omitempty"`
+	States  map[string]json.RawMessage `json:"states,omitempty"` // of the means
 	// Shown is what the person was asked to consent to, and Agreed what he consented to, in this attempt.
 	Shown  string `json:"shown,omitempty"`
 	Agreed string `json:"agreed,omitempty"`
+}
+
+// A refused is a Refusal without its cause.
+type refused struct {
+	Reason     authn.Reason  `json:"reason"`
+	RetryAfter time.Duration `json:"retry,omitempty"`
 }
 
 const attemptCookie = "__Secure-sceau-attempt"
@@ -106,6 +113,9 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request, as *goidc.Authn
 		v.call.cause, v.call.code = errors.New("redirect_uri is not registered any more"), string(goidc.ErrorCodeInvalidRequest)
 		v.Provider.write(w, r, http.StatusBadRequest, page.Error{Code: v.call.code, AuditID: v.call.event.ID.String()})
 		return goidc.StatusPending, nil
+	}
+	if r.Method == http.MethodPost {
+		v.call.pages = v.pages()
 	}
 	status, err := v.serve()
 	if status == goidc.StatusPending {
@@ -370,27 +380,25 @@ func (v *visit) meansURL(base string, m *Means) string {
 }
 
 func (v *visit) choose() {
-	refused := v.attempt.Fault
-	v.attempt.Fault = 0
 	offers := v.offers()
 	if len(offers) == 0 {
 		v.write(http.StatusForbidden, page.Insufficient{Cancel: v.address() + "/cancel"})
 		return
 	}
-	v.write(http.StatusOK, page.Choose{Means: offers, Again: v.attempt.Again, Refused: refused, Cancel: v.address() + "/cancel"})
+	v.write(http.StatusOK, page.Choose{Means: offers, Again: v.attempt.Again, Cancel: v.address() + "/cancel"})
 }
 
 func (v *visit) pages() authn.Pages {
 	names := v.config.Names
 	view := page.View{
 		Static: v.path + "/static", Establishment: names[v.attempt.Language], Client: v.client.Name(v.attempt.Language),
-		Token: v.attempt.Token, Redirects: []string{origin(v.as.RedirectURI)}, Support: v.config.Support,
+		Token: v.attempt.Token, Support: v.config.Support,
 	}
 	if view.Establishment == "" {
 		view.Establishment = names["fr"]
 	}
 	if v.config.SecureIssuer != "" {
-		view.Redirects = append(view.Redirects, origin(v.config.SecureIssuer), origin(v.config.Issuer))
+		view.Redirects = []string{origin(v.config.SecureIssuer), origin(v.config.Issuer)}
 	}
 	return v.Provider.pages.For(v.r, v.attempt.Language, view)
 }
@@ -412,6 +420,10 @@ func (v *visit) ask(m *Means) (goidc.Status, error) {
 	if v.config.SecureIssuer != "" {
 		a.SecureURL = v.meansURL(v.config.SecureIssuer, m)
 	}
+	if said, ok := v.attempt.Refused[m.Name]; ok && v.r.Method == http.MethodGet {
+		a.Refused = &authn.Refusal{Reason: said.Reason, RetryAfter: said.RetryAfter}
+		delete(v.attempt.Refused, m.Name)
+	}
 	proof, err := m.Serve(v.w, v.r, a)
 	if v.attempt.States == nil {
 		v.attempt.States = map[string]json.RawMessage{}
@@ -429,7 +441,7 @@ func (v *visit) ask(m *Means) (goidc.Status, error) {
 		err = v.proven(m, proof)
 	}
 	if err != nil {
-		return v.refuse(err)
+		return v.refuse(m, err)
 	}
 	delete(v.attempt.States, m.Name)
 	http.SetCookie(v.w, v.cookie(lastCookie, "/", m.Name, now.Add(90*24*time.Hour)))
@@ -448,8 +460,8 @@ func (v *visit) again() (goidc.Status, error) {
 	return goidc.StatusPending, nil
 }
 
-// refuse tells a person what he may know of why he was refused.
-func (v *visit) refuse(err error) (goidc.Status, error) {
+// refuse leads a person who was refused back to the means, whose page tells him what he may know of why.
+func (v *visit) refuse(m *Means, err error) (goidc.Status, error) {
 	v.call.cause, v.call.code = err, string(goidc.ErrorCodeAccessDenied)
 	var refusal *authn.Refusal
 	if !errors.As(err, &refusal) {
@@ -458,16 +470,16 @@ func (v *visit) refuse(err error) (goidc.Status, error) {
 		return goidc.StatusPending, nil
 	}
 	v.call.event.Outcome = audit.Refused
-	if refusal.Reason == authn.TooMany {
-		v.write(http.StatusTooManyRequests, page.TooMany{RetryAfter: refusal.RetryAfter, Return: v.address()})
-		return goidc.StatusPending, nil
-	}
-	v.attempt.Fault = refusal.Reason
-	if v.r.Method == http.MethodGet {
-		http.Redirect(v.w, v.r, v.address(), http.StatusSeeOther)
+	to := v.meansURL(v.config.Issuer, m)
+	if refusal.Reason == authn.Cancelled {
+		to = v.address()
 	} else {
-		v.choose()
+		if v.attempt.Refused == nil {
+			v.attempt.Refused = map[string]refused{}
+		}
+		v.attempt.Refused[m.Name] = refused{refusal.Reason, refusal.RetryAfter}
 	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	return goidc.StatusPending, nil
 }
 

@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/cryptosigner"
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"sceau/audit"
+	"sceau/internal/opaque"
 	"sceau/oidc/client"
 	"sceau/oidc/page"
 )
@@ -254,7 +254,7 @@ func (p *Provider) signed(kind, algorithm string, claims map[string]any) (string
 	if err != nil {
 		return "", err
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: cryptosigner.Opaque(key)},
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: opaque.Signer(key)},
 		(&jose.SignerOptions{}).WithType(jose.ContentType(kind)).WithHeader("kid", id))
 	if err != nil {
 		return "", err

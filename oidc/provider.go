@@ -21,6 +21,7 @@ import (
 
 	"sceau/audit"
 	"sceau/oidc/authn"
+	"sceau/oidc/bridge"
 	"sceau/oidc/client"
 	"sceau/oidc/page"
 )
@@ -54,8 +55,9 @@ type Config struct {
 	Store Store
 	// Recorder keeps the trace of every event. Required: what cannot be recorded does not happen.
 	Recorder Recorder
-	// Exchange serves the grant of token exchange (RFC 8693) for a client that has authenticated; nil: there is none.
-	Exchange Exchanger
+	// Exchange says which tokens are exchanged (RFC 8693); nil: none. Of whose the tokens are New says itself: Issuer,
+	// Recorder, Tokens, Minter and Subjects do not count.
+	Exchange *bridge.Config
 	// Log is for the operator; nil: slog's default.
 	Log *slog.Logger
 	// Now is the clock of sessions and rules; nil: time.Now. The lifetimes of tokens are those of the system's clock.
@@ -133,6 +135,7 @@ type Provider struct {
 	pages  *page.Set
 	// inside is what a request shows the library in the place of the client's credential, once that was verified here.
 	inside string
+	bridge *bridge.Exchanger // nil: no token is exchanged
 	log    *slog.Logger
 	now    func() time.Time
 
@@ -182,6 +185,11 @@ func New(c Config) (*Provider, error) {
 		return nil, err
 	}
 	p.library.Store(made)
+	if c.Exchange != nil {
+		if p.bridge, err = p.exchanger(*c.Exchange); err != nil {
+			return nil, fmt.Errorf("oidc: %s: %w", c.Issuer, err)
+		}
+	}
 	return p, nil
 }
 
@@ -298,12 +306,18 @@ func (p *Provider) Issuer() string { return p.config.Issuer }
 // Tenant is the claim tid.
 func (p *Provider) Tenant() string { return p.config.Tenant }
 
+// Clients are the relying parties.
+func (p *Provider) Clients() []*client.Client { return p.config.Clients.Clients() }
+
 // scopes are those that a client may ask for. What an application may see beyond openid depends on its registration.
-var scopes = []string{"openid", "profile", "email", "offline_access"}
+var scopes = []string{"openid", "profile", "email", "identity", "offline_access"}
+
+// numbers are the identifiers of a person that the scope identity gives as claims of the same names.
+var numbers = []string{"rpps", "ssin", "nihii"}
 
 // claims that tokens have, beside those of JWT.
 var claims = []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "tid", "oid", "given_name",
-	"family_name", "name", "preferred_username", "email", "email_verified"}
+	"family_name", "name", "preferred_username", "email", "email_verified", "rpps", "ssin", "nihii"}
 
 // options say to the library what it does. What it is not told to do it does not.
 func (p *Provider) options(registered []*goidc.Client) []provider.Option {

@@ -46,6 +46,18 @@
 //	    holder:
 //	      identifiers: [CBE=0809394427]   # TYPE=value, as certificates have it
 //
+//	exchange:                             # of tokens (package oidc/bridge): other rules, about clients
+//	  - id: portal
+//	    effect: permit
+//	    clients: [portal]
+//	    audiences: ["https://records.example"]
+//	    directions: [saml1-to-token, token-to-saml1]
+//	    methods: [hwk]                    # all of these happened (amr); levels: one of these (acr)
+//	    to: [access_token, saml1]         # without it: whatever the direction gives
+//	    scopes: [records]                 # no other may be asked for
+//	    delegation: "yes"                 # somebody may act for the subject; without it nobody
+//	    maximum-validity: 1h
+//
 // A part of a rule that is left out does not restrict it. Of what stands in identity or
 // holder everything must hold: the kind is one of kinds, the type of the identifier one of identifier-types, and the
 // identifier is one of identifiers or begins with one of identifier-prefixes (NIHII-HOSPITAL=71). A

@@ -24,7 +24,7 @@ func Load(file io.Reader, catalogue *attrs.Catalogue) (*Rules, error) {
 		ids:       map[string]int{},
 		rules:     &Rules{},
 	}
-	for _, in := range []string{inFile, inProfile, inAttribute, inRule, inMatch} {
+	for _, in := range []string{inFile, inProfile, inAttribute, inRule, inMatch, inExchange} {
 		l.keys[in] = keysOf(in)
 	}
 	switch {
@@ -67,6 +67,9 @@ func (l *loader) file(root *yaml.Node) {
 	}
 	if n := m.values["rules"]; n != nil {
 		l.list(n, "rules", l.rule)
+	}
+	if n := m.values["exchange"]; n != nil {
+		l.list(n, "exchange", l.exchange)
 	}
 }
 

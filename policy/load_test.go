@@ -324,7 +324,7 @@ func TestSchemaIsWhatIsRead(t *testing.T) {
 			t.Errorf("the package comment does not mention %s", key.Name)
 		}
 	}
-	if len(places) != 5 {
+	if len(places) != 6 {
 		t.Errorf("%v", places)
 	}
 }

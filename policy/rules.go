@@ -13,8 +13,9 @@ import (
 // Rules is the PDP behind a rule file. Load makes it; it is immutable and safe for
 // concurrent use. The zero Rules, and a nil one, deny everything.
 type Rules struct {
-	profiles []profile
-	rules    []rule
+	profiles  []profile
+	rules     []rule
+	exchanges []exchangeRule
 
 	// Compiled: what a request needs and nothing else.
 	attributes map[*attrs.Definition]*attribute

@@ -2,7 +2,7 @@ package policy
 
 // A Key documents one key of the rule file. Load reads the file by the same table.
 type Key struct {
-	In       string // the mapping it stands in: "", "profiles.*", "profiles.*.attributes[]", "rules[]", "rules[].identity"
+	In       string // the mapping it stands in: "", "profiles.*", "profiles.*.attributes[]", "rules[]", "rules[].identity", "exchange[]"
 	Name     string
 	Required bool
 	Text     string
@@ -15,6 +15,7 @@ const (
 	inAttribute = "profiles.*.attributes[]"
 	inRule      = "rules[]"
 	inMatch     = "rules[].identity"
+	inExchange  = "exchange[]"
 )
 
 // Schema gives every key of the rule file, for documentation. What stands in "rules[].identity" stands in holder
@@ -24,6 +25,7 @@ func Schema() []Key {
 		{inFile, "version", true, "1"},
 		{inFile, "profiles", false, "name of a profile: what it is"},
 		{inFile, "rules", false, "list of rules; their order has no meaning"},
+		{inFile, "exchange", false, "list of rules about the exchange of tokens; their order has no meaning"},
 
 		{inProfile, "description", false, "for people"},
 		{inProfile, "maximum-validity", true, "longest validity of an assertion with these attributes: 12h, 90m"},
@@ -47,6 +49,19 @@ func Schema() []Key {
 		{inMatch, "identifier-types", false, "list of types: SSIN, CBE, NIHII-HOSPITAL"},
 		{inMatch, "identifiers", false, "list of TYPE=value"},
 		{inMatch, "identifier-prefixes", false, "list of TYPE=beginning"},
+
+		{inExchange, "id", true, "names the rule in the audit trail"},
+		{inExchange, "description", false, "for people"},
+		{inExchange, "effect", true, "permit or deny"},
+		{inExchange, "clients", false, "list of client ids; a permit rule must have it"},
+		{inExchange, "audiences", false, "list of those for whom the result is; a permit rule must have it"},
+		{inExchange, "directions", false, "list of saml1-to-token, token-to-saml1, token-to-token, upstream-to-token; a permit rule must have it"},
+		{inExchange, "to", false, "list of access_token, id_token, jwt, saml1; without it all"},
+		{inExchange, "methods", false, "references (amr) that the authentication must have, all of them"},
+		{inExchange, "levels", false, "list of values of acr, of which it must have one"},
+		{inExchange, "scopes", false, "what may be asked for; without it nothing"},
+		{inExchange, "delegation", false, "\"yes\" where somebody may act for the subject; \"no\" also without it"},
+		{inExchange, "maximum-validity", false, "longest validity of the result: 1h, 90m; a permit rule must have it"},
 	}
 }
 

@@ -13,7 +13,20 @@ const (
 	FormatX509SubjectName = "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName"
 	HolderOfKey           = "urn:oasis:names:tc:SAML:1.0:cm:holder-of-key"
 	SenderVouches         = "urn:oasis:names:tc:SAML:1.0:cm:sender-vouches"
-	MethodX509PKI         = "urn:oasis:names:tc:SAML:1.0:am:X509-PKI"
+	// FormatPersistent is of SAML 2.0; SAML 1.1 admits any URI (core 2.4.2.2): a name that is never given to another.
+	FormatPersistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+	MethodX509PKI    = "urn:oasis:names:tc:SAML:1.0:am:X509-PKI"
+)
+
+// Further identifiers of authentication methods (core 7.1).
+const (
+	MethodPassword      = "urn:oasis:names:tc:SAML:1.0:am:password"
+	MethodKerberos      = "urn:ietf:rfc:1510"
+	MethodSRP           = "urn:ietf:rfc:2945"
+	MethodHardwareToken = "urn:oasis:names:tc:SAML:1.0:am:HardwareToken"
+	MethodTLSClient     = "urn:ietf:rfc:2246"
+	MethodSignature     = "urn:ietf:rfc:3075"
+	MethodUnspecified   = "urn:oasis:names:tc:SAML:1.0:am:unspecified"
 )
 
 // A Reason says why an element was refused.

@@ -59,6 +59,14 @@ func (w *Writer) holds(s string) bool {
 	return w.err == nil
 }
 
+// or appends an attribute value, or another where there is none.
+func (w *Writer) or(s, none string) {
+	if s == "" {
+		s = none
+	}
+	w.Value(s)
+}
+
 // identifier appends an attribute value that is an identifier.
 func (w *Writer) identifier(s string) {
 	if w.err == nil && !xmltext.IsNCName([]byte(s)) {
@@ -80,13 +88,19 @@ func (w *Writer) Time(t time.Time) {
 func (w *Writer) Base64(octets []byte) { w.Out = base64.StdEncoding.AppendEncode(w.Out, octets) }
 
 // A Name is a NameIdentifier to be written: an X.509 subject name and, as its
-// qualifier, the name of the certificate's issuer.
-type Name struct{ Subject, Issuer string }
+// qualifier, the name of the certificate's issuer; where Format says otherwise, a name of that
+// format, and whoever gave it.
+type Name struct {
+	Subject, Issuer string
+	Format          string // empty: FormatX509SubjectName
+}
 
 func (n Name) write(w *Writer, prefix string) {
 	w.Raw("<")
 	w.Raw(prefix)
-	w.Raw(`NameIdentifier Format="` + FormatX509SubjectName + `" NameQualifier="`)
+	w.Raw(`NameIdentifier Format="`)
+	w.or(n.Format, FormatX509SubjectName)
+	w.Raw(`" NameQualifier="`)
 	w.Value(n.Issuer)
 	w.Raw(`">`)
 	w.Text(n.Subject)
@@ -155,6 +169,12 @@ type Issue struct {
 	Holder       []byte
 	HolderBase64 string
 	Attributes   []Statement
+
+	// Method and Instant are those of the authentication; empty and zero: X509-PKI, at IssueInstant.
+	Method  string
+	Instant time.Time
+	// Audiences are for whom the assertion is; none: for everybody (core 2.3.2.1.3).
+	Audiences []string
 }
 
 const assertionClose = "</Assertion>"
@@ -190,9 +210,25 @@ func (a *Issue) write(w *Writer) {
 	w.Time(a.NotBefore)
 	w.Raw(`" NotOnOrAfter="`)
 	w.Time(a.NotOnOrAfter)
-	w.Raw(`"></Conditions><AuthenticationStatement AuthenticationInstant="`)
-	w.Time(a.IssueInstant)
-	w.Raw(`" AuthenticationMethod="` + MethodX509PKI + `"><Subject>`)
+	w.Raw(`">`)
+	if len(a.Audiences) > 0 {
+		w.Raw(`<AudienceRestrictionCondition>`)
+		for _, audience := range a.Audiences {
+			w.Raw(`<Audience>`)
+			w.Text(audience)
+			w.Raw(`</Audience>`)
+		}
+		w.Raw(`</AudienceRestrictionCondition>`)
+	}
+	w.Raw(`</Conditions><AuthenticationStatement AuthenticationInstant="`)
+	if a.Instant.IsZero() {
+		w.Time(a.IssueInstant)
+	} else {
+		w.Time(a.Instant)
+	}
+	w.Raw(`" AuthenticationMethod="`)
+	w.or(a.Method, MethodX509PKI)
+	w.Raw(`"><Subject>`)
 	a.Subject.write(w, "")
 	w.Raw(`<SubjectConfirmation><ConfirmationMethod>` + HolderOfKey + `</ConfirmationMethod><ds:KeyInfo xmlns:ds="` +
 		xmlsec.NamespaceDS + `"><ds:X509Data><ds:X509Certificate>`)

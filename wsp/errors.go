@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"sceau/certs"
+	"sceau/saml/trust"
 	"sceau/soap"
-	"sceau/xmlsec"
 )
 
 // A Reason says why a message was not admitted.
@@ -191,14 +191,27 @@ func certificateError(r Reason, err error) error {
 	return refuse(r, err)
 }
 
-// signatureError sorts what package xmlsec refuses of the signature of the assertion.
-func signatureError(err error) error {
-	var e *xmlsec.Error
-	if errors.As(err, &e) {
-		switch e.Reason {
-		case xmlsec.AlgorithmRefused, xmlsec.CanonicalizationRefused, xmlsec.TransformRefused, xmlsec.ReferenceRefused:
-			return refuse(UnsupportedAlgorithm, err)
-		}
+// trustReasons says which of our reasons a refusal of package saml/trust is.
+var trustReasons = [...]Reason{
+	trust.Unconfigured:         Unconfigured,
+	trust.Malformed:            BadAssertion,
+	trust.WrongIssuer:          WrongIssuer,
+	trust.NotYetValid:          AssertionNotYetValid,
+	trust.Expired:              AssertionExpired,
+	trust.WrongAudience:        WrongAudience,
+	trust.Unconfirmed:          UnconfirmedSubject,
+	trust.Unsigned:             UnsignedAssertion,
+	trust.UntrustedSTS:         UntrustedSTS,
+	trust.UnsupportedAlgorithm: UnsupportedAlgorithm,
+	trust.BadSignature:         BadAssertionSignature,
+	trust.UntrustedHolder:      UntrustedHolder,
+}
+
+// assertionError gives a refusal of package saml/trust our Reason.
+func assertionError(err error) error {
+	var e *trust.Error
+	if errors.As(err, &e) && int(e.Reason) < len(trustReasons) && trustReasons[e.Reason] != 0 {
+		return refuse(trustReasons[e.Reason], e.Err)
 	}
-	return refuse(BadAssertionSignature, err)
+	return refuse(BadAssertion, err)
 }

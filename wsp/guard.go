@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sceau/saml"
+	"sceau/saml/trust"
 	"sceau/soap"
 	"sceau/xmlsec"
 	"sceau/xmlsec/c14n"
@@ -30,11 +31,11 @@ var ErrNoDecision = errors.New("no decision")
 // A Guard admits messages. NewGuard makes it; the zero Guard admits none. It is safe
 // for concurrent use.
 type Guard struct {
-	config    Config
-	envelope  soap.Config
-	message   soap.Policy
-	assertion xmlsec.Policy
-	known     *knownAssertions // nil: none is remembered
+	config   Config
+	envelope soap.Config
+	message  soap.Policy
+	judge    trust.Judge
+	known    *knownAssertions // nil: none is remembered
 }
 
 // NewGuard checks a configuration, and reports all that is wrong with it.
@@ -48,7 +49,9 @@ func NewGuard(c Config) (*Guard, error) {
 	for i := range c.Require {
 		c.Require[i].Values = slices.Clone(c.Require[i].Values)
 	}
-	g := &Guard{config: c, envelope: soap.Config{Limits: c.Limits, Actor: c.Actor}, assertion: xmlsec.DefaultPolicy()}
+	g := &Guard{config: c, envelope: soap.Config{Limits: c.Limits, Actor: c.Actor}}
+	g.judge = trust.Judge{Certificates: c.Certificates, Issuers: c.Issuers, Audiences: c.Audiences, HolderRoles: c.HolderRoles, Skew: c.Skew,
+		Signature: xmlsec.DefaultPolicy()}
 	g.message = soap.Policy{
 		Signature: xmlsec.DefaultPolicy(),
 		Timestamp: c.Timestamp,
@@ -59,8 +62,8 @@ func NewGuard(c Config) (*Guard, error) {
 		g.message.Tokens, g.message.Vouched = []soap.TokenKind{soap.SAMLAssertion, soap.X509}, true
 	}
 	g.message.Signature.SHA1 = c.MessageSHA1
-	g.assertion.SHA1 = c.AssertionSHA1
-	g.assertion.MaxReferences = 1 // the assertion itself, and nothing beside (attacks.md W19)
+	g.judge.Signature.SHA1 = c.AssertionSHA1
+	g.judge.Signature.MaxReferences = 1 // the assertion itself, and nothing beside (attacks.md W19)
 	if c.CacheBytes > 0 {
 		var err error
 		if g.known, err = newKnownAssertions(c.CacheBytes); err != nil {

@@ -116,7 +116,19 @@ func (c *Config) defaults() {
 	}
 }
 
-// check says what of the configuration alone cannot be, all at once.
+// checkSource says what of a source cannot be beside how its directory is reached.
+func (c *Config) checkSource() error {
+	var wrong []error
+	if len(c.Mappings) == 0 {
+		wrong = append(wrong, errors.New("no attribute is mapped"))
+	}
+	if c.TTL <= 0 {
+		wrong = append(wrong, errors.New("no time to live"))
+	}
+	return errors.Join(wrong...)
+}
+
+// check says what of how a directory is reached cannot be, all at once.
 func (c *Config) check() error {
 	var wrong []error
 	refuse := func(bad bool, format string, args ...any) {
@@ -127,8 +139,6 @@ func (c *Config) check() error {
 	refuse(c.ID == "", "no ID")
 	refuse(len(c.Servers) == 0, "no server")
 	refuse(c.Scope == 0 || c.Scope > WholeSubtree, "no scope")
-	refuse(len(c.Mappings) == 0, "no attribute is mapped")
-	refuse(c.TTL <= 0, "no time to live")
 	refuse(min(c.Timeout, c.CheckAfter, c.IdleTimeout, c.MaxLifetime, c.RetryAfter) < 0, "a negative time")
 	refuse(c.MaxConnections < 0 || c.MaxBytes < 0, "a negative limit")
 	dn, err := ldap.ParseDN(c.BaseDN)

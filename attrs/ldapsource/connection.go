@@ -84,20 +84,29 @@ func (c *connection) close() {
 
 // dial connects, speaks TLS and binds.
 func (s *server) dial(ctx context.Context) (*connection, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.do(ctx, "binding", c.bind); err != nil {
+		c.close()
+		return nil, err
+	}
+	c.life = time.AfterFunc(s.config.MaxLifetime, func() { c.old.Store(true) })
+	return c, nil
+}
+
+// connect connects and speaks TLS.
+func (s *server) connect(ctx context.Context) (*connection, error) {
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", s.address.dial)
 	if err != nil {
 		return nil, explain(s.address.text, "connecting", err)
 	}
 	c := &connection{server: s, socket: &socket{Conn: raw}}
-	err = c.do(ctx, "connecting", func() error { return c.open(ctx) })
-	if err == nil {
-		err = c.do(ctx, "binding", c.bind)
-	}
-	if err != nil {
+	if err := c.do(ctx, "connecting", func() error { return c.open(ctx) }); err != nil {
 		c.close()
 		return nil, err
 	}
-	c.life = time.AfterFunc(s.config.MaxLifetime, func() { c.old.Store(true) })
 	return c, nil
 }
 

@@ -31,8 +31,10 @@ func (f *failure) Unwrap() error { return f.err }
 // Is says of rejected credentials that they must not be tried again.
 func (f *failure) Is(target error) bool { return f.rejected && target == attrs.ErrNotAgain }
 
+// ErrSeveral says that more than one entry was found where one was wanted.
+var ErrSeveral = errors.New("more than one entry")
+
 var (
-	errSeveral  = errors.New("more than one entry")
 	errReferral = errors.New("a referral to another server, which is not followed")
 	errBusy     = errors.New("all connections are taken")
 	errClosed   = errors.New("the source is closed")
@@ -50,7 +52,7 @@ func explain(server, doing string, err error) *failure {
 		f.err = fmt.Errorf("result %d, %s", result.ResultCode, ldap.LDAPResultCodeMap[result.ResultCode])
 		switch result.ResultCode {
 		case ldap.LDAPResultSizeLimitExceeded:
-			f.err, f.bad, f.final = errSeveral, true, true
+			f.err, f.bad, f.final = ErrSeveral, true, true
 		case ldap.LDAPResultReferral:
 			f.err, f.bad, f.final = errReferral, true, true
 		case ldap.LDAPResultInvalidCredentials, ldap.LDAPResultInappropriateAuthentication:
@@ -59,7 +61,7 @@ func explain(server, doing string, err error) *failure {
 			f.final = true // the data are the same everywhere
 		}
 	case errors.Is(err, ldap.ErrSizeLimitExceeded):
-		f.err, f.bad, f.final = errSeveral, true, true
+		f.err, f.bad, f.final = ErrSeveral, true, true
 	default:
 		f.err = plain(err)
 	}
@@ -90,7 +92,7 @@ func plain(err error) error {
 }
 
 // refused makes the error of the source.
-func (s *Source) refused(ctx context.Context, d *attrs.Definition, err error) *attrs.Error {
+func (s *access) refused(ctx context.Context, d *attrs.Definition, err error) *attrs.Error {
 	e := attrs.Unavailable(ctx, s.config.ID, err)
 	if ctx.Err() == nil && isBad(err) {
 		e.Reason = attrs.BadAnswer

@@ -32,12 +32,11 @@ type server struct {
 // run calls f with a connection, which goes back to the idle ones only if all went well. If a connection fails that was
 // used before, the server may have restarted or a firewall forgotten it: f is tried once more on a new one. It only reads.
 func (s *server) run(ctx context.Context, f func(context.Context, *connection) error) error {
-	select {
-	case s.room <- struct{}{}:
-		defer func() { <-s.room }()
-	case <-ctx.Done():
-		return &failure{server: s.address.text, doing: "waiting for a connection", err: fmt.Errorf("%w: %w", errBusy, ctx.Err())}
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	if c := s.take(); c != nil {
 		err := s.again(ctx, c, f)
 		if err == nil {
@@ -61,6 +60,31 @@ func (s *server) run(ctx context.Context, f func(context.Context, *connection) e
 	}
 	s.give(c)
 	return nil
+}
+
+// enter waits until there is room for one more connection in use.
+func (s *server) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case s.room <- struct{}{}:
+		return func() { <-s.room }, nil
+	case <-ctx.Done():
+		return nil, &failure{server: s.address.text, doing: "waiting for a connection", err: fmt.Errorf("%w: %w", errBusy, ctx.Err())}
+	}
+}
+
+// alone calls f with a connection of its own that nobody bound, once.
+func (s *server) alone(ctx context.Context, f func(*connection) error) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	return f(c)
 }
 
 // again uses a connection that was used before. It has half of the time, so that one which is half open leaves some for a

@@ -170,13 +170,13 @@ func (c *connection) search(ctx context.Context, q search) (found *ldap.Entry, e
 		}
 		switch {
 		case err != nil && result != nil && len(result.Entries) > 1:
-			return bad(errSeveral)
+			return bad(ErrSeveral)
 		case err != nil:
 			return err
 		case len(result.Referrals) > 0: // the entry, or another one, may be there
 			return bad(errReferral)
 		case len(result.Entries) > 1:
-			return bad(errSeveral)
+			return bad(ErrSeveral)
 		case len(result.Entries) == 1:
 			found = result.Entries[0]
 		}

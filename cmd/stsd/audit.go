@@ -23,7 +23,8 @@ func newAuditCommand(now func() time.Time) *cobra.Command {
 		Long: `The audit trail has one record for each request, whatever its end, written before
 the answer left. All commands work while a server appends to it.`,
 	}
-	c.AddCommand(auditListCommand(now), auditExplainCommand(), auditVerifyCommand(), auditHeadCommand())
+	c.AddCommand(auditListCommand(now), auditExplainCommand(), auditTraceCommand(now), auditVerifyCommand(),
+		auditHeadCommand(), auditExportCommand(now), auditPruneCommand(now))
 	return c
 }
 
@@ -36,6 +37,8 @@ func directoryFlag(c *cobra.Command, dir *string) {
 type listFlags struct {
 	dir, since, until      string
 	service, code, outcome string
+	operation, client      string
+	session                string
 	id, request, assertion string
 	subject, key           string
 	json, long, control    bool
@@ -73,7 +76,10 @@ holder; it needs the journal's key.`,
 	directoryFlag(c, &f.dir)
 	flags.StringVar(&f.since, "since", "", "records of this `time` and later")
 	flags.StringVar(&f.until, "until", "", "records before this `time`")
-	flags.StringVar(&f.service, "service", "", "the `face` that was asked: saml11, authzen, wsp, or policy for what was put in force")
+	flags.StringVar(&f.service, "service", "", "the `face` that was asked: saml11, authzen, oidc, wsp, or policy for what was put in force")
+	flags.StringVar(&f.operation, "operation", "", "`what` was asked: attribute-query, authentication, token, …")
+	flags.StringVar(&f.client, "client", "", "the `client` that asked, where it has a name in the configuration")
+	flags.StringVar(&f.session, "session", "", "the `sid` of a session; see also stsd audit trace")
 	flags.StringVar(&f.code, "code", "", "the `code` that was answered: REQ-01")
 	flags.StringVar(&f.outcome, "outcome", "", "`success, refused or fault`")
 	flags.StringVar(&f.id, "id", "", "the audit `id` that an answer carried")
@@ -89,7 +95,7 @@ holder; it needs the journal's key.`,
 
 // query turns the flags into a query, or says everything that is wrong with them.
 func (f *listFlags) query(now time.Time) (audit.Query, error) {
-	q := audit.Query{Service: f.service, Code: f.code, RequestID: f.request, AssertionID: f.assertion, Control: f.control}
+	q := audit.Query{Service: f.service, Operation: f.operation, Client: f.client, Session: f.session, Code: f.code, RequestID: f.request, AssertionID: f.assertion, Control: f.control}
 	var wrong []error
 	var err error
 	for _, bound := range []struct {

@@ -25,6 +25,9 @@ func writeLine(out io.Writer, e *audit.Entry) error {
 		return err
 	}
 	what := plain(e.Cause)
+	if e.Service == audit.ServiceOIDC {
+		what = plain(strings.Join(slicesNonEmpty([]string{e.Operation, after("by", e.Means), after("of", e.Client), after("grant", e.Grant), e.Cause}), ", "))
+	}
 	if e.AssertionID != "" {
 		what = "assertion " + plain(e.AssertionID) + " until " + e.NotOnOrAfter.UTC().Format(time.RFC3339)
 	}
@@ -45,12 +48,6 @@ func writeRecord(out io.Writer, e *audit.Entry) error {
 		if len(words) > 0 {
 			fmt.Fprintf(w, "  %s\t%s\n", name, plain(strings.Join(words, " ")))
 		}
-	}
-	after := func(word, text string) string {
-		if text == "" {
-			return ""
-		}
-		return word + " " + text
 	}
 	line("time", e.Time.UTC().Format(time.RFC3339Nano), after("took", tookText(e.DurationMicros)))
 	line("asked", e.Service, e.Operation, after("mode", e.Mode), after("from", e.Remote))
@@ -80,6 +77,18 @@ func writeRecord(out io.Writer, e *audit.Entry) error {
 	}
 	if e.MoreAttributes > 0 {
 		line("", fmt.Sprintf("and %d more", e.MoreAttributes))
+	}
+	line("establishment", e.Establishment)
+	line("means", e.Means, after("amr", strings.Join(e.Methods, ",")), after("acr", e.ACR), after("at", moment(e.AuthTime, "")))
+	line("credential", e.Credential)
+	line("authentication", e.Authentication)
+	line("session", e.Session, after("attempt", e.Attempt))
+	line("grant", e.Grant, after("scope", e.Scope))
+	for i := range e.Tokens {
+		line(once(i, "tokens"), e.Tokens[i].Use, tokenText(&e.Tokens[i]))
+	}
+	if len(e.Sealed) > 0 {
+		line("sealed", "see stsd audit trace --reveal")
 	}
 	line("assertion", e.AssertionID)
 	if !e.NotOnOrAfter.IsZero() {
@@ -148,7 +157,9 @@ func writeReport(out io.Writer, report *audit.Report, anchors int) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "files\t%d\n", report.Files)
 	fmt.Fprintf(w, "records\t%d, %d of them events\n", report.Records, report.Events)
-	if report.Before.Seq > 0 {
+	if report.Before.Seq > 0 && report.RemovedByRetention() {
+		fmt.Fprintf(w, "kept since\trecord %d; the journal itself removed what was older\n", report.Before.Seq+1)
+	} else if report.Before.Seq > 0 {
 		fmt.Fprintf(w, "kept since\trecord %d; compare with the head of what was archived: %s\n", report.Before.Seq+1, report.Before)
 	}
 	fmt.Fprintf(w, "head\t%s\n", report.Head)

@@ -22,6 +22,8 @@ import (
 	"sceau/audit"
 	"sceau/audit/metrics"
 	"sceau/certs"
+	"sceau/cmd/stsd/face"
+	"sceau/oidc/control"
 	"sceau/policy"
 	"sceau/policy/authzen"
 	"sceau/policy/store"
@@ -58,6 +60,10 @@ type system struct {
 	decisionClients []authzen.Client
 	metadataKey     *authzen.MetadataKey // of decisions; nil: metadata are unsigned
 	decisions       *decisions           // nil: not configured
+
+	face      *face.Face // nil: not configured
+	faceTexts [][]byte   // of its configuration; guarded by mu
+	counts    *control.Counts
 
 	durability audit.Durability
 
@@ -122,6 +128,10 @@ func prepare(c *fileConfig, p *problems, log *slog.Logger, dry bool) *system {
 	s.rules = s.loadRules(p) // asks the sources
 	s.decisionTLS, s.decisionClients = s.checkDecisions(p)
 	s.checkAudit(p)
+	s.checkRetention(p)
+	if dry {
+		s.checkFace(p)
+	}
 	s.checkNames(p)
 	if len(p.list) > 0 {
 		s.close()
@@ -135,6 +145,11 @@ func (s *system) close() {
 	s.supply.close()
 	for _, end := range s.retired {
 		end()
+	}
+	if s.face != nil {
+		if err := s.face.Close(); err != nil {
+			s.log.Error("the OpenID Connect face", "error", err)
+		}
 	}
 	if s.verifier != nil {
 		s.verifier.Close()
@@ -320,15 +335,31 @@ func (s *system) assemble(p *problems) {
 	for _, soa := range soap.SOACodes() {
 		codes = append(codes, soa.Code)
 	}
-	counted, err := metrics.New(metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen", servicePolicy}, Codes: codes})
+	observed := metrics.Config{Registerer: s.metrics, Services: []string{"saml11", "authzen", audit.ServiceOIDC, control.Service, servicePolicy}}
+	observed.Codes = append(codes, oidcCodes...)
+	if c, err := s.readFace(); err == nil && c != nil {
+		observed.Clients, observed.Means = c.Names()
+	}
+	counted, err := metrics.New(observed)
 	if err != nil {
 		p.add(0, "metrics: %v", err)
 		return
 	}
-	s.journal, err = audit.Open(audit.Config{
+	trail := audit.Config{
 		Dir: s.config.path(s.config.Audit.Dir), Durability: s.durability,
 		Observers: []audit.Observer{counted}, Logger: s.log,
-	})
+	}
+	if s.config.OIDC.V != "" {
+		if err := s.loadCounts(); err != nil {
+			p.add(s.config.Audit.Dir.Line, "audit: %v", err)
+			return
+		}
+		trail.Observers = append(trail.Observers, s.counts)
+	}
+	if s.config.retention() > 0 {
+		trail.MaxFileAge = trailFileAge
+	}
+	s.journal, err = audit.Open(trail)
 	if err != nil {
 		p.add(s.config.Audit.Dir.Line, "audit: %v", err)
 		return
@@ -351,6 +382,7 @@ func (s *system) assemble(p *problems) {
 	}
 	s.publish(s.now())
 	s.openDecisions(p)
+	s.openFace(p)
 	s.recordPolicies(s.set, nil)
 }
 

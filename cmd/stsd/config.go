@@ -110,9 +110,12 @@ type fileConfig struct {
 	Definitions []definitionConfig `yaml:"definitions"`
 	Policy      policyConfig       `yaml:"policy"`
 	Decisions   decisionsConfig    `yaml:"decisions"`
-	Audit       struct {
+	// OIDC names the configuration file of the OpenID Connect face.
+	OIDC  value[string] `yaml:"oidc"`
+	Audit struct {
 		Dir        value[string] `yaml:"dir"`
 		Durability value[string] `yaml:"durability"`
+		Retention  value[period] `yaml:"retention"`
 	} `yaml:"audit"`
 	Limits struct {
 		ReadTimeout    value[duration] `yaml:"read-timeout"`
@@ -130,7 +133,9 @@ type fileConfig struct {
 	// unless every listener is on loopback, and said loudly.
 	TestClock value[time.Time] `yaml:"test-clock"`
 
-	dir string
+	dir   string
+	text  []byte    // of the file
+	since time.Time // when it was written
 }
 
 type registryConfig struct {
@@ -243,7 +248,14 @@ func readConfig(path string, p *problems) *fileConfig {
 		p.add(0, "%v", err)
 		return nil
 	}
-	return parseConfig(text, filepath.Dir(path), p)
+	c := parseConfig(text, filepath.Dir(path), p)
+	if c != nil {
+		c.text = text
+		if info, err := os.Stat(path); err == nil {
+			c.since = info.ModTime().UTC().Truncate(time.Second)
+		}
+	}
+	return c
 }
 
 func parseConfig(text []byte, dir string, p *problems) *fileConfig {

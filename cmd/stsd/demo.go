@@ -70,6 +70,7 @@ type demo struct {
 	client   *wsc.Client
 	trust    *certs.Verifier
 	adminURL string
+	oidc     *demoProvider
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
@@ -159,8 +160,19 @@ func (d *demo) start(ctx context.Context) (chan error, error) {
 		return nil, err
 	}
 	address, admin := requests.Addr().String(), operators.Addr().String()
+	var faces []net.Listener
+	for _, preferred := range []string{"127.0.0.1:9443", "127.0.0.1:9444", "127.0.0.1:8082"} {
+		l, err := bind(preferred)
+		if err != nil {
+			return nil, err
+		}
+		faces = append(faces, l)
+	}
+	if err := d.prepareOIDC(faces[0], faces[1], faces[2]); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(d.dir, "stsd.yaml")
-	if err := os.WriteFile(path, []byte(demoConfig(address, admin)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(demoConfig(address, admin)+"oidc: oidc.yaml\n"), 0o600); err != nil {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(d.out, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -171,18 +183,21 @@ func (d *demo) start(ctx context.Context) (chan error, error) {
 	if err := p.err(); err != nil {
 		return nil, err
 	}
-	d.system.bound = map[string]net.Listener{address: requests, admin: operators}
+	d.system.bound = map[string]net.Listener{address: requests, admin: operators, faces[0].Addr().String(): faces[0], faces[1].Addr().String(): faces[1]}
 	d.stsURL, d.adminURL = "http://"+address+pathQuery, "http://"+admin
 
 	echoServer, err := d.echo(log)
 	if err != nil {
 		return nil, err
 	}
+	if err := d.oidc.serveApp(faces[2], d.dir); err != nil {
+		return nil, err
+	}
 	ended := make(chan error, 2)
 	ready := make(chan struct{})
 	go func() {
 		err := d.system.serve(ctx, nil, path, func([]string) { close(ready) })
-		ended <- errors.Join(err, echoServer.Close())
+		ended <- errors.Join(err, echoServer.Close(), d.oidc.server.Close())
 	}()
 	select {
 	case <-ready:
@@ -191,6 +206,7 @@ func (d *demo) start(ctx context.Context) (chan error, error) {
 	}
 	d.title("The token service listens at %s", d.stsURL)
 	d.say("   and a service that it protects at %s", d.echoURL)
+	d.say("   The identity provider is %s", d.oidc.issuer)
 	return ended, nil
 }
 
@@ -299,7 +315,10 @@ func (d *demo) show(ctx context.Context) error {
 	if err := d.refused(nil, err); err != nil {
 		return err
 	}
-	return d.stolen(ctx)
+	if err := d.stolen(ctx); err != nil {
+		return err
+	}
+	return d.login(ctx)
 }
 
 // stolen shows a holder-of-key certificate used by somebody who does not have its key.
@@ -385,6 +404,7 @@ func (d *demo) invite() {
 	d.say("\nThe servers run until interrupted (Ctrl-C). In another terminal:")
 	d.say("\n  go run ./cmd/wsc token --sts %s \\\n    --identity %s --identity-key %s \\\n    --holder %s --holder-key %s \\\n    --trust %s --app APP2 --out token.xml",
 		d.stsURL, pki("alice-eid.pem"), pki("alice-eid.key"), pki("alice-ehealth.pem"), pki("alice-ehealth.key"), pki("sts.pem"))
+	d.say("\n  In a browser (it does not know the authority, pki/server-root.pem): %s\n  alice or bob, password %q; or the card of pki/alice-eid.pem", d.oidc.app.address, demoPassword)
 	d.say("\n  curl '%s?wsdl'\n  curl %s/metrics", d.stsURL, d.adminURL)
 }
 

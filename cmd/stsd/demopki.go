@@ -36,6 +36,7 @@ type demoPKI struct {
 	from, until           time.Time
 	citizenRoot, citizens *minipki.Authority
 	ehealthRoot, ehealth  *minipki.Authority
+	servers               *minipki.Authority
 	failed                error
 }
 
@@ -57,6 +58,8 @@ func makeDemoPKI(dir string, now time.Time) error {
 	p.leaf("alice-ehealth", p.ehealth, minipki.RSA2048, minipki.EHealth(minipki.Holder{Type: "SSIN", Value: aliceSSIN, Name: "ALICE EXAMPLE"}))
 	p.leaf("bob-ehealth", p.ehealth, minipki.RSA2048, minipki.EHealth(minipki.Holder{Type: "SSIN", Value: bobSSIN, Name: "BOB SAMPLE"}))
 	p.leaf("sts", p.ehealth, minipki.RSA2048, minipki.EHealth(minipki.Holder{Type: "CBE", Value: stsCBE, Name: "DEMO PLATFORM", Application: "SCEAU"}))
+	p.servers = p.root("server-root", minipki.DN("C", "FR", "O", "DEMO", "CN", "DEMO server root"))
+	p.leaf("server", p.servers, minipki.P256, minipki.TLSServer("localhost", "127.0.0.1"))
 	for name, a := range map[string]*minipki.Authority{"citizen-root": p.citizenRoot, "citizen-ca": p.citizens, "ehealth-root": p.ehealthRoot, "ehealth-ca": p.ehealth} {
 		p.crl(name, a)
 	}
@@ -152,6 +155,7 @@ trust:
     - {name: eID as holder, kind: belgian-eid, role: holder, roots: [citizen-root], intermediates: [citizen-ca]}
     - {name: eHealth, kind: ehealth, role: holder, roots: [ehealth-root], intermediates: [ehealth-ca]}
     - {name: "eHealth, fallback", kind: ehealth, role: identity, roots: [ehealth-root], intermediates: [ehealth-ca]}
+    - {name: eID in a browser, kind: belgian-eid, role: person, roots: [citizen-root], intermediates: [citizen-ca]}
   crl-files: [pki/crl]
 registry:
   file: registry.db

@@ -10,8 +10,8 @@ import (
 // replace one of them.
 func (s *system) profile(c *profileConfig, authorities map[string]*certs.Authority, p *problems) certs.Profile {
 	role := certs.Role(c.Role.V)
-	if role != certs.RoleIdentity && role != certs.RoleHolder && role != certs.RoleClient {
-		p.add(max(c.Role.Line, c.Name.Line), "profile %q: role is identity, holder or client", c.Name.V)
+	if role != certs.RoleIdentity && role != certs.RoleHolder && role != certs.RoleClient && role != certs.RolePerson {
+		p.add(max(c.Role.Line, c.Name.Line), "profile %q: role is identity, holder, client or person", c.Name.V)
 	}
 	var profile certs.Profile
 	switch c.Kind.V {
@@ -23,8 +23,12 @@ func (s *system) profile(c *profileConfig, authorities map[string]*certs.Authori
 		if profile = certs.IGCSante(); role != certs.RoleClient { // the messages of the wire know Belgian subjects only
 			p.add(max(c.Role.Line, c.Name.Line), "profile %q: kind igc-sante is for the role client", c.Name.V)
 		}
+	case "cps":
+		if profile = certs.IGCSanteProfessional(); role != certs.RolePerson {
+			p.add(max(c.Role.Line, c.Name.Line), "profile %q: kind cps is for the role person", c.Name.V)
+		}
 	default:
-		p.add(max(c.Kind.Line, c.Name.Line), "profile %q: kind is belgian-eid, ehealth or igc-sante", c.Name.V)
+		p.add(max(c.Kind.Line, c.Name.Line), "profile %q: kind is belgian-eid, ehealth, igc-sante or cps", c.Name.V)
 		return profile
 	}
 	profile.Role, profile.Name, profile.TestCards = role, c.Name.V, c.TestCards.V

@@ -30,8 +30,8 @@ func TestProfileProblems(t *testing.T) {
 	const sound = "kind: belgian-eid\nrole: identity\nroots: [ca]\n"
 	for _, tt := range []struct{ name, keys, want string }{
 		{"nothing", sound, ""},
-		{"kind", "kind: passport\nrole: identity\nroots: [ca]", `c.yaml:4: profile "p": kind is belgian-eid, ehealth or igc-sante`},
-		{"role", "kind: ehealth\nrole: sts\nroots: [ca]", `c.yaml:5: profile "p": role is identity, holder or client`},
+		{"kind", "kind: passport\nrole: identity\nroots: [ca]", `c.yaml:4: profile "p": kind is belgian-eid, ehealth, igc-sante or cps`},
+		{"role", "kind: ehealth\nrole: sts\nroots: [ca]", `c.yaml:5: profile "p": role is identity, holder, client or person`},
 		{"no role: it would serve none", "kind: ehealth\nroots: [ca]", `c.yaml:3: profile "p": role is`},
 		{"a French structure that signs requests", "kind: igc-sante\nrole: identity\nroots: [ca]", `c.yaml:5: profile "p": kind igc-sante is for the role client`},
 		{"no root", "kind: igc-sante\nrole: client", `c.yaml:3: profile "p": no root`},

@@ -48,6 +48,7 @@ func (s *system) reload(path string) (err error) {
 	next.decisionTLS, next.decisionClients = next.checkDecisions(p)
 	next.checkListeners(p)
 	next.checkNumbers(p)
+	next.checkRetention(p)
 	if len(p.list) > 0 {
 		return p.err()
 	}
@@ -56,6 +57,10 @@ func (s *system) reload(path string) (err error) {
 		return err
 	}
 	if err := s.service.Check(settings); err != nil {
+		return err
+	}
+	oidc, err := next.nextFace(s)
+	if err != nil {
 		return err
 	}
 	decisions := next.decisionsSettings(next.rules, next.decisionClients)
@@ -93,11 +98,18 @@ func (s *system) reload(path string) (err error) {
 		s.decisions.withdrawn.Store(!c.Decisions.configured())
 	}
 	keys := needRestart(s.config, c)
+	if oidc != nil {
+		more, err := s.face.Replace(oidc) // it was checked
+		if err != nil {
+			return err
+		}
+		keys = append(keys, more...)
+	}
 	if len(keys) > 0 {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)
 	}
 	s.mu.Lock()
-	s.config, s.rules = c, next.rules
+	s.config, s.rules, s.faceTexts = c, next.rules, next.faceTexts
 	s.decisionTLS, s.decisionClients, s.metadataKey = next.decisionTLS, next.decisionClients, next.metadataKey
 	s.takePolicyStore(next)
 	s.rollover = rollover{warned: s.rollover.warned}
@@ -123,10 +135,12 @@ func needRestart(old, new *fileConfig) (keys []string) {
 	}{
 		{"listen", slices.Equal(addresses(old), addresses(new))},
 		{"admin", old.Admin.V == new.Admin.V},
+		{"oidc", (old.OIDC.V == "") == (new.OIDC.V == "")},
 		{"decisions", old.Decisions.Listener.Address.V == new.Decisions.Listener.Address.V &&
 			(old.Decisions.Listener.Certificate.V == "") == (new.Decisions.Listener.Certificate.V == "")},
 		{"public-url", old.PublicURL.V == new.PublicURL.V},
-		{"audit", old.Audit.Dir.V == new.Audit.Dir.V && old.Audit.Durability.V == new.Audit.Durability.V},
+		{"audit", old.Audit.Dir.V == new.Audit.Dir.V && old.Audit.Durability.V == new.Audit.Durability.V &&
+			(old.retention() == 0) == (new.retention() == 0)},
 		{"messages.max-bytes", old.Messages.MaxBytes.V == new.Messages.MaxBytes.V},
 		{"messages.replay-capacity", old.Messages.ReplayCapacity.V == new.Messages.ReplayCapacity.V},
 		{"test-clock", old.TestClock.V.Equal(new.TestClock.V)},

@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"journal":  makeJournal,
+			"logins":   makeLogins,
 			"remember": remember,
 			"replace":  replaceText,
 			"cut":      cutLastLine,

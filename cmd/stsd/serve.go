@@ -249,7 +249,12 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 		}
 		defer s.decisions.listener.Close()
 	}
-	failed := make(chan error, len(listeners)+2)
+	if s.face != nil {
+		if err := s.face.Listen(s.bound); err != nil {
+			return err
+		}
+	}
+	failed := make(chan error, len(listeners)+3)
 	for _, l := range listeners {
 		go func() { failed <- server.Serve(l) }()
 	}
@@ -260,11 +265,16 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 		go func() { failed <- s.decisions.serve() }()
 		s.log.Info("decisions", "address", s.config.Decisions.url())
 	}
+	if s.face != nil {
+		go func() { failed <- s.face.Serve() }()
+		s.log.Info("OpenID Connect", "addresses", s.face.Addresses(), "issuers", s.face.Issuers())
+	}
 	s.logSigner()
 	watching, stopWatching := context.WithCancel(ctx)
 	var watchers sync.WaitGroup
 	watchers.Go(func() { s.watchKeys(watching) })
 	watchers.Go(func() { s.watchPolicies(watching) })
+	watchers.Go(func() { s.keepTrail(watching) })
 	defer watchers.Wait()
 	defer stopWatching()
 	s.log.Info("listening", "addresses", addresses)
@@ -295,6 +305,9 @@ func (s *system) serve(ctx context.Context, hangup <-chan os.Signal, path string
 	}
 	if s.decisions != nil {
 		stopped = errors.Join(stopped, s.decisions.shutdown(stopping))
+	}
+	if s.face != nil {
+		stopped = errors.Join(stopped, s.face.Shutdown(stopping))
 	}
 	return errors.Join(err, stopped)
 }

@@ -28,6 +28,22 @@ func versionCommand() *cobra.Command {
 	}
 }
 
+// programVersion is the version of this program, in a word or two.
+func programVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return versionOf(info)
+}
+
+func versionOf(info *debug.BuildInfo) string {
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	return "development build"
+}
+
 // writeVersion says what the build left in the program. A build outside a repository,
 // or of a tree with changes, says so: what runs is to be found again.
 func writeVersion(out io.Writer, info *debug.BuildInfo) error {
@@ -35,10 +51,7 @@ func writeVersion(out io.Writer, info *debug.BuildInfo) error {
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
 	}
-	version := info.Main.Version
-	if version == "" || version == "(devel)" {
-		version = "development build"
-	}
+	version := versionOf(info)
 	commit := settings["vcs.revision"]
 	switch {
 	case commit == "":

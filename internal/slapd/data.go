@@ -6,15 +6,23 @@ func (d *Directory) configuration() string {
 	return fmt.Sprintf(`
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/nis.schema
 include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload memberof
+moduleload ppolicy
 attributetype ( 1.3.6.1.4.1.4203.666.1.901 NAME 'recognised' EQUALITY booleanMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE )
 attributetype ( 1.3.6.1.4.1.4203.666.1.902 NAME 'validFrom' EQUALITY generalizedTimeMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.24 SINGLE-VALUE )
 attributetype ( 1.3.6.1.4.1.4203.666.1.903 NAME 'validUntil' EQUALITY generalizedTimeMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.24 SINGLE-VALUE )
 attributetype ( 1.3.6.1.4.1.4203.666.1.904 NAME 'nihii' EQUALITY caseExactMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
 attributetype ( 1.3.6.1.4.1.4203.666.1.905 NAME 'ssin' EQUALITY octetStringMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
+attributetype ( 1.3.6.1.4.1.4203.666.1.906 NAME 'sealedCode' EQUALITY caseExactMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
+attributetype ( 1.2.840.113556.1.4.2 NAME 'objectGUID' EQUALITY octetStringMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.159 NAME 'accountExpires' EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
+objectclass ( 1.3.6.1.4.1.4203.666.2.902 NAME 'windows' SUP top AUXILIARY MAY ( objectGUID $ userAccountControl $ accountExpires $ sAMAccountName $ sealedCode ) )
 objectclass ( 1.3.6.1.4.1.4203.666.2.901 NAME 'care' SUP top AUXILIARY MAY ( recognised $ validFrom $ validUntil $ nihii $ ssin ) )
 sizelimit 500
 idletimeout 0
@@ -31,6 +39,8 @@ rootdn "cn=admin,%[3]s"
 rootpw admin
 index employeeNumber eq
 overlay memberof
+overlay ppolicy
+ppolicy_default "cn=passwords,%[3]s"
 access to attrs=userPassword by anonymous auth by * none
 access to dn.subtree="ou=hidden,%[3]s" by * none
 access to * by dn.exact=%[2]q read by * none
@@ -49,6 +59,15 @@ objectClass: organizationalRole
 objectClass: simpleSecurityObject
 cn: sts
 userPassword: a secret of the tests
+
+dn: cn=passwords,dc=example,dc=org
+objectClass: organizationalRole
+objectClass: pwdPolicy
+cn: passwords
+pwdAttribute: userPassword
+pwdLockout: TRUE
+pwdMaxFailure: 0
+pwdMustChange: TRUE
 
 dn: ou=people,dc=example,dc=org
 objectClass: organizationalUnit

@@ -39,6 +39,9 @@ type Attempt struct {
 	Hint string
 	// State is what the means keeps between requests of the attempt: it is stored after Serve, if the attempt goes on. JSON.
 	State []byte
+	// Refused is what the means refused last in this attempt, once: after a Refusal the browser is led to the address of the
+	// means again, whose page says it. Nil where there was none, or where it was shown.
+	Refused *Refusal
 	// Token is the attempt's own: a form carries it in a hidden field named "token". It is checked before Serve is asked.
 	Token string
 	// Now is the instant of the request.

@@ -47,6 +47,10 @@ func readAssertion(text string) (a assertion, err error) {
 	if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
 		return a, errors.New("not a signed token of three parts")
 	}
+	// encoding/base64 passes over line ends, and leaves bits over: a token has one form.
+	if _, err := base64.RawURLEncoding.Strict().DecodeString(parts[2]); err != nil || strings.ContainsAny(text, "\r\n") {
+		return a, errors.New("not base64url")
+	}
 	if len(parts[0]) > maxHeader {
 		return a, errors.New("a header that is too large")
 	}
@@ -198,7 +202,8 @@ func (o object) time(name string) (time.Time, error) {
 
 // assertion finds the client of an assertion and verifies it. The order is a defence: what is cheap comes first, nothing is
 // remembered of what nobody signed, and what names the key is the registration.
-func (r *Registry) assertion(ctx context.Context, text string, at Endpoint, now time.Time) (*entry, *Error) {
+func (r *Registry) assertion(ctx context.Context, text string, at Endpoint, proof *Authentication) (*entry, *Error) {
+	now := proof.at
 	a, err := readAssertion(text)
 	if err != nil {
 		return nil, &Error{Reason: BadAssertion, Err: err}
@@ -240,17 +245,35 @@ func (r *Registry) assertion(ctx context.Context, text string, at Endpoint, now 
 	if !a.verifies(text, chosen) {
 		return e, &Error{Reason: WrongSignature}
 	}
-	replay := r.options.Replay
-	if replay == nil {
-		replay = &e.replay
-	}
-	switch err := replay.Remember(jtiDigest(c.ID(), a.id), a.expires, now); {
+	proof.assertion, proof.until = jtiDigest(c.ID(), a.id), a.expires
+	switch err := r.replay(e).Remember(proof.assertion, proof.until, now); {
 	case errors.Is(err, ErrReplayed):
 		return e, &Error{Reason: Replayed}
 	case err != nil:
 		return e, &Error{Reason: Unavailable, Err: err, RetryAfter: time.Minute}
 	}
 	return e, nil
+}
+
+func (r *Registry) replay(e *entry) ReplayState {
+	if r.options.Replay != nil {
+		return r.options.Replay
+	}
+	return &e.replay
+}
+
+// Recall remembers an assertion that was accepted before this process began, as Authentication.Assertion said: without that
+// a restart forgets what came in the minutes before it. Of a client that is not registered nothing is remembered.
+func (r *Registry) Recall(id string, digest [32]byte, until time.Time) error {
+	now := r.options.Now()
+	e := r.entry(id)
+	if e == nil || !now.Before(until) {
+		return nil
+	}
+	if err := r.replay(e).Remember(digest, until, now); err != nil && !errors.Is(err, ErrReplayed) {
+		return fmt.Errorf("client %s: %w", id, err)
+	}
+	return nil
 }
 
 // window judges the times of an assertion. The skew is for its beginning alone: an end that has come has come.

@@ -207,6 +207,8 @@ func TestO4Assertions(t *testing.T) {
 		{name: "a JWE", assertion: "e30.e30.e30.e30.e30", want: bad},
 		{name: "JSON form", assertion: `{"payload":"e30","signature":"e30"}`, want: bad},
 		{name: "padding", assertion: strings.Replace(signed(es, nil), ".", "=.", 1), want: bad},
+		{name: "a line end", assertion: signed(es, nil) + "\n", want: bad},
+		{name: "a line end within", assertion: "\r" + signed(es, nil), want: bad},
 		{name: "a sub that stands twice", assertion: sign(t, ec, "ES256", es, `{"sub":"old",`+claims(t, nil)[1:]), want: bad},
 		{name: "claims that are a list", assertion: sign(t, ec, "ES256", es, `[]`), want: bad},
 		{name: "claims with more behind", assertion: sign(t, ec, "ES256", es, claims(t, nil)+`{}`), want: bad},
@@ -288,6 +290,54 @@ func TestO4Replay(t *testing.T) {
 	}
 	if got := present(ec, once, client.Token); got != "replayed assertion, invalid_client" {
 		t.Errorf("after a reload: %s", got)
+	}
+	for _, registrations := range [][]client.Registration{nil, {app}} {
+		if err := r.Reload(registrations); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := present(ec, once, client.Token); got != "replayed assertion, invalid_client" {
+		t.Errorf("after it was taken out and came back: %s", got)
+	}
+}
+
+// TestO4ReplayRestart: what one process accepted the next one refuses, when it is told (attacks.md R2).
+func TestO4ReplayRestart(t *testing.T) {
+	ec := testpki.Load().AliceEIDP256.Key
+	app := registration("app", client.PrivateKeyJWT, withKeys(keySet(t, jwk(t, ec, "ec"))))
+	before, after := registry(t, options(), app, registration("public", client.None)), registry(t, options(), app)
+	assertion := sign(t, ec, "ES256", `{"alg":"ES256"}`, claims(t, nil))
+	_, a, err := before.Authenticate(post("client_assertion_type", assertionType, "client_assertion", assertion), client.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, until, ok := a.Assertion()
+	if !ok || !until.Equal(testpki.Now().Add(time.Minute)) {
+		t.Fatalf("%v %v", until, ok)
+	}
+	for range 2 { // the trail may say it twice
+		if err := after.Recall("app", digest, until); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := after.Recall("nobody", digest, until); err != nil {
+		t.Error(err)
+	}
+	if err := after.Recall("app", [32]byte{1}, testpki.Now()); err != nil {
+		t.Error(err)
+	}
+	if got := authenticate(t, after, post("client_assertion_type", assertionType, "client_assertion", assertion), client.Token); got != "replayed assertion, invalid_client" {
+		t.Error(got)
+	}
+	if _, a, err := before.Authenticate(post("client_id", "public"), client.Token); err != nil {
+		t.Error(err)
+	} else if _, _, ok := a.Assertion(); ok {
+		t.Error("an assertion of a client that made none")
+	}
+	o := options()
+	o.Replay = sharedReplay{errors.New("connection refused")}
+	if err := registry(t, o, app).Recall("app", digest, until); err == nil {
+		t.Error("a state that cannot remember")
 	}
 }
 

@@ -15,6 +15,8 @@ type Authentication struct {
 	certificate *certs.Certificate
 	identity    certs.Identity
 	at          time.Time
+	assertion   [32]byte
+	until       time.Time
 }
 
 // Method is the method by which the client authenticated: the registered one. None proves nothing.
@@ -29,6 +31,12 @@ func (a *Authentication) Certificate() *certs.Certificate { return a.certificate
 
 // Identity is whom the certificate identifies where the method or RequireCertificate asks for that; otherwise nobody.
 func (a *Authentication) Identity() certs.Identity { return a.identity }
+
+// Assertion names the assertion by which the client authenticated, and says until when it must not come again. ok is false where
+// there was none. Who keeps it with the trace of the request gives it to Registry.Recall after a restart.
+func (a *Authentication) Assertion() (digest [32]byte, until time.Time, ok bool) {
+	return a.assertion, a.until, !a.until.IsZero()
+}
 
 // Thumbprint is the SHA-256 of the certificate in base64url, the value of x5t#S256 in cnf (RFC 8705 section 3.1); empty without
 // one.
@@ -80,7 +88,7 @@ func (r *Registry) prove(request *http.Request, c credentials, at Endpoint, now 
 	case byPost:
 		e, refused = r.secret(SecretPost, []credential{{c.id, c.secret}}, now)
 	case byAssertion:
-		e, refused = r.assertion(request.Context(), c.assertion, at, now)
+		e, refused = r.assertion(request.Context(), c.assertion, at, a)
 	default:
 		e, refused = r.named(c)
 	}

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -58,13 +59,13 @@ func san(tb testing.TB, dns, uri, mail string, ip net.IP) pkix.Extension {
 // A party calls a token endpoint over real TLS. It hands on what Authenticate says.
 type party struct {
 	server *httptest.Server
-	path   string
+	tokens atomic.Bool // it answers as a token endpoint does
 }
 
 func serve(tb testing.TB, r *client.Registry) *party {
 	tb.Helper()
 	pki := testpki.Load()
-	p := &party{path: "/token"}
+	p := &party{}
 	p.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		at := map[string]client.Endpoint{"/token": client.Token, "/par": client.PAR, "/introspect": client.Introspection, "/revoke": client.Revocation}[request.URL.Path]
 		c, a, err := r.Authenticate(request, at)
@@ -75,7 +76,12 @@ func serve(tb testing.TB, r *client.Registry) *party {
 		}
 		w.Header().Set("X-Thumbprint", a.Thumbprint())
 		w.Header().Set("X-Kind", a.Identity().Kind().String())
-		io.WriteString(w, c.ID()+" by "+string(a.Method()))
+		said := c.ID() + " by " + string(a.Method())
+		if p.tokens.Load() {
+			w.Header().Set("Content-Type", "application/json")
+			said = `{"access_token":"` + base64.RawURLEncoding.EncodeToString([]byte(said)) + `","token_type":"Bearer","issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}`
+		}
+		io.WriteString(w, said)
 	}))
 	p.server.TLS = &tls.Config{
 		ClientAuth:   tls.RequestClientCert,

@@ -237,14 +237,11 @@ func reached(sets [][]string, references []string) bool {
 	return false
 }
 
-// PhishingResistant gives the sets of method references that resist phishing: a card or token with a key and a PIN, and a
-// key that its device releases to a person who proved to be there (a passkey, Windows Hello). A password, a code that is typed
-// in and an approval on a telephone are in none: whoever is deceived gives them away.
+// PhishingResistant gives the sets of method references that resist phishing: a card with a key and a PIN, and a key that its
+// device uses for this origin alone, for a person who was there and proved who he is (user and mfa: a passkey, Windows Hello),
+// whether it is known to be hardware or not. A password, a code that is typed in and an approval on a telephone are in none:
+// whoever is deceived gives them away. It holds as far as means say user of such keys alone; a mapping of what another provider
+// says must keep to that.
 func PhishingResistant() [][]string {
-	return [][]string{
-		{"sc", "pin", "mfa"},
-		{"pop", "hwk", "user", "mfa"}, {"pop", "swk", "user", "mfa"},
-		{"pop", "hwk", "pin", "mfa"}, {"pop", "swk", "pin", "mfa"},
-		{"fido", "mfa"},
-	}
+	return [][]string{{"sc", "pin", "mfa"}, {"user", "mfa"}}
 }

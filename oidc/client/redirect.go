@@ -73,7 +73,7 @@ func parseURI(text string) (*url.URL, error) {
 	}
 	for segment := range strings.SplitSeq(u.Path, "/") {
 		if segment == "." || segment == ".." {
-			return nil, errors.New("a path without . and ..")
+			return nil, errors.New("a path in which no segment is one dot or two")
 		}
 	}
 	return u, nil

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,15 +93,21 @@ type Registry struct {
 	options Options
 	clients atomic.Pointer[map[string]*entry]
 	unknown throttle // of whoever is not registered
+
+	mu sync.Mutex // of Reload
+	// states are those of every client that ever was registered here: what was seen of one that is taken out and comes back is
+	// still known.
+	states map[string]*state
 }
 
-// An entry is a client with what is remembered of it, which outlives Reload.
+// An entry is a client with what is remembered of it.
 type entry struct {
 	client *Client
 	*state
 	keys *fetched // of jwks-uri
 }
 
+// A state is what is remembered of a client. It outlives Reload.
 type state struct {
 	wrong  throttle
 	replay memoryReplay
@@ -111,7 +118,7 @@ func New(registrations []Registration, o Options) (*Registry, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	r := &Registry{options: o}
+	r := &Registry{options: o, states: map[string]*state{}}
 	r.clients.Store(&map[string]*entry{})
 	if err := r.Reload(registrations); err != nil {
 		return nil, err
@@ -169,9 +176,11 @@ func (o *Options) check() error {
 	return nil
 }
 
-// Reload takes new registrations. On error the old ones stay, wholly. What is remembered of a client that stays, stays: its
-// assertions, so that none is replayed by a reload, its wrong secrets, and keys that were fetched from the same address.
+// Reload takes new registrations. On error the old ones stay, wholly. What is remembered of a client stays: its assertions, so that
+// none is replayed by a reload, its wrong secrets, and keys that were fetched from the same address.
 func (r *Registry) Reload(registrations []Registration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	old := *r.clients.Load()
 	clients := make(map[string]*entry, len(registrations))
 	var errs []error
@@ -185,20 +194,23 @@ func (r *Registry) Reload(registrations []Registration) error {
 			errs = append(errs, fmt.Errorf("client %s: id: registered twice", c.ID()))
 			continue
 		}
-		e := &entry{client: c, state: &state{replay: memoryReplay{capacity: r.options.ReplayCapacity}}}
+		e := &entry{client: c}
 		if c.JWKSURI() != "" {
 			e.keys = &fetched{uri: c.JWKSURI(), options: &r.options}
 		}
-		if before := old[c.ID()]; before != nil {
-			e.state = before.state
-			if e.keys != nil && before.keys != nil && before.keys.uri == e.keys.uri {
-				e.keys = before.keys
-			}
+		if before := old[c.ID()]; before != nil && e.keys != nil && before.keys != nil && before.keys.uri == e.keys.uri {
+			e.keys = before.keys
 		}
 		clients[c.ID()] = e
 	}
 	if len(errs) > 0 {
 		return errors.Join(errs...)
+	}
+	for id, e := range clients {
+		if r.states[id] == nil {
+			r.states[id] = &state{replay: memoryReplay{capacity: r.options.ReplayCapacity}}
+		}
+		e.state = r.states[id]
 	}
 	r.clients.Store(&clients)
 	return nil

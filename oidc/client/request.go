@@ -135,7 +135,7 @@ func readBasic(header string) (readings []credential, ok bool) {
 		return nil, false
 	}
 	octets, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(rest, " "))
-	if err != nil {
+	if err != nil || strings.ContainsAny(header, "\r\n") { // encoding/base64 passes over them
 		return nil, false
 	}
 	text := string(octets)

@@ -317,4 +317,8 @@ func TestO6Lock(t *testing.T) {
 	if got := authenticate(t, r, basic(post(), "app:x"), client.Token); got != tooMany {
 		t.Errorf("before: %s", got)
 	}
+	at = at.Add(time.Hour + 6*time.Second) // and takes nothing
+	if got := authenticate(t, r, basic(post(), "app:x"), client.Token); got != wrong {
+		t.Errorf("after: %s", got)
+	}
 }

@@ -97,7 +97,7 @@ func readSecret(r SecretRegistration, id string, key []byte) (s secret, err erro
 		return s, errors.New("not the stored form of a secret: sha256:… or hmac-sha256:…; a secret itself is never configured")
 	}
 	digest, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(digest) != sha256.Size {
+	if err != nil || len(digest) != sha256.Size || strings.ContainsAny(text, "\r\n") {
 		return s, errors.New("not the stored form of a secret: 32 octets in base64url without padding")
 	}
 	if keyed && key == nil {

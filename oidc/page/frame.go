@@ -100,6 +100,12 @@ func (f *frame) read(page any) error {
 	case Kerberos:
 		f.name = "kerberos"
 		f.refuse(page.Refused, 0)
+	case Assertion:
+		f.name = "assertion"
+		f.refuse(page.Refused, 0)
+		if page.Action != "" {
+			return post(page.Action)
+		}
 	case Insufficient:
 		f.name, f.Failed = "insufficient", true
 	case Consent:

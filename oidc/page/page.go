@@ -20,6 +20,8 @@ type Choose struct {
 	Refused authn.Reason
 	// Cancel is where a form with no field but the token is posted by who gives up; empty where that cannot be.
 	Cancel string
+	// Return is as elsewhere, of a means that has no page of its own and offers itself again; empty where all means are offered.
+	Return string
 }
 
 // An Offer is one means that a person may choose.
@@ -121,6 +123,14 @@ type Kerberos struct {
 	Return  string
 }
 
+// Assertion takes an assertion of a token service, which a program of the person's shows: field "assertion", base64.
+type Assertion struct {
+	// Action is where it is posted, on the listener that asks for certificates; empty says that there is none.
+	Action  string
+	Refused authn.Reason
+	Return  string
+}
+
 // Insufficient says that what was proven is not strong enough for the application, and which means would be.
 type Insufficient struct {
 	// Means are those that would do; none says that the person has to ask the establishment for one.
@@ -203,10 +213,12 @@ type Expired struct {
 	Restart string
 }
 
-// Continue leads on to an address at once, by a refresh of the page and a link, where a redirect would be of the same chain
-// as the posted form: browsers apply the form-action of our pages to every redirect that follows a form (see View.Redirects).
+// Continue leads on to an address at once, by a refresh of the page and a link, where a redirect would be of the same chain as the
+// posted form: Chromium applies the form-action of our pages to every redirect that follows a form, those of the application too.
+// After a form it is the way back to an application; Unchained takes it.
 type Continue struct {
-	// URL is absolute: http, https, or the private-use scheme of a native application (RFC 8252 section 7.1).
+	// URL is http, https, or the private-use scheme of a native application (RFC 8252 section 7.1), which holds a dot. A browser
+	// may want the link of the page to be followed, before it starts that application.
 	URL string
 }
 

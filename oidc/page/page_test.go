@@ -129,7 +129,8 @@ func structure(t *testing.T, root *html.Node, language string) {
 				fields[name], _ = attribute(input, "value")
 			}
 			action, _ := attribute(n, "action")
-			if token, ok := fields["token"]; ok != strings.HasPrefix(action, "/") || ok && token != view.Token {
+			own := strings.HasPrefix(action, "/") || strings.HasPrefix(action, "https://carte.example:8443/") // our listener for certificates
+			if token, ok := fields["token"]; ok != own || ok && token != view.Token {
 				t.Errorf("a form to %s has the token %q", action, token) // ours goes to nobody else
 			}
 		case "input":

@@ -25,9 +25,8 @@ type View struct {
 	Client string
 	// Token goes into the hidden field "token" of every form that comes back to us.
 	Token string
-	// Redirects are the addresses of the application to which an answer to a form may redirect. They become sources of form-action:
-	// Chromium applies that to redirects which follow a form, all along the chain. Where the application itself redirects on
-	// elsewhere, name that too, or answer with Continue, which breaks the chain.
+	// Redirects are addresses to which an answer to a form may redirect, beside our own: they become sources of form-action, which
+	// Chromium applies to redirects that follow a form, all along the chain. None is needed where the answers go through Unchained.
 	Redirects []string
 	// Here is an address that shows this page in another language if the parameter lang is added to it. Empty means that of
 	// the request. It is asked by GET, also if the page is the answer to a form.

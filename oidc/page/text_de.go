@@ -86,6 +86,11 @@ var german = texts{
 	"certificate.foreign":            "Das vorgelegte Zertifikat stammt nicht von einer Karte, die hier akzeptiert wird. Beginnen Sie mit einem anderen Zertifikat von vorn: Möglicherweise müssen Sie zuerst den Browser schließen.",
 	"certificate.refused.not-proven": "Anhand des vorgelegten Zertifikats konnten wir Sie nicht erkennen.",
 
+	"assertion.title":  "Token Ihrer Software",
+	"assertion.intro":  "Ihre Software übergibt hier die Assertion, die sie vom Token-Dienst erhalten hat. Ihr Zertifikat wird verlangt.",
+	"assertion.label":  "Assertion",
+	"assertion.submit": "Anmelden",
+
 	"kerberos.title": "Sitzung dieses Computers",
 	"kerberos.intro": "Ihr Browser hat die Sitzung dieses Computers nicht übermittelt. Das geschieht außerhalb des Netzes der Einrichtung oder an einem Computer, der ihr nicht gehört.",
 

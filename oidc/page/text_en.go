@@ -86,6 +86,11 @@ var english = texts{
 	"certificate.foreign":            "The certificate presented is not from a card that is accepted here. Start again with another certificate: you may have to close the browser first.",
 	"certificate.refused.not-proven": "The certificate presented did not allow us to recognize you.",
 
+	"assertion.title":  "Token of your software",
+	"assertion.intro":  "Your software hands over the assertion that it obtained from the token service here. You will be asked for your certificate.",
+	"assertion.label":  "Assertion",
+	"assertion.submit": "Sign in",
+
 	"kerberos.title": "Session of this computer",
 	"kerberos.intro": "Your browser did not pass on the session of this computer. This happens outside the network of the institution, or on a computer that does not belong to it.",
 

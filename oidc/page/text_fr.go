@@ -87,6 +87,11 @@ var french = texts{
 	"certificate.foreign":            "Le certificat présenté ne provient pas d’une carte acceptée ici. Recommencez avec un autre certificat : il se peut que vous deviez d’abord fermer le navigateur.",
 	"certificate.refused.not-proven": "Le certificat présenté n’a pas permis de vous reconnaître.",
 
+	"assertion.title":  "Jeton de votre logiciel",
+	"assertion.intro":  "Votre logiciel métier remet ici l’assertion qu’il a obtenue du service de jetons. Votre certificat vous sera demandé.",
+	"assertion.label":  "Assertion",
+	"assertion.submit": "Se connecter",
+
 	"kerberos.title": "Session de ce poste",
 	"kerberos.intro": "Votre navigateur n’a pas transmis la session de ce poste. Cela arrive hors du réseau de l’établissement, ou sur un poste qui ne lui appartient pas.",
 

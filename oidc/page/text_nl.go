@@ -86,6 +86,11 @@ var dutch = texts{
 	"certificate.foreign":            "Het voorgelegde certificaat komt niet van een kaart die hier wordt aanvaard. Begin opnieuw met een ander certificaat: mogelijk moet u eerst de browser sluiten.",
 	"certificate.refused.not-proven": "Met het voorgelegde certificaat konden wij u niet herkennen.",
 
+	"assertion.title":  "Token van uw software",
+	"assertion.intro":  "Uw software geeft hier de assertie af die zij van de tokendienst heeft gekregen. Uw certificaat wordt gevraagd.",
+	"assertion.label":  "Assertie",
+	"assertion.submit": "Aanmelden",
+
 	"kerberos.title": "Sessie van deze computer",
 	"kerberos.intro": "Uw browser heeft de sessie van deze computer niet doorgegeven. Dat gebeurt buiten het netwerk van de instelling, of op een computer die niet van de instelling is.",
 
@@ -106,7 +111,7 @@ var dutch = texts{
 	"consent.terms.missing": "Om door te gaan, moet u de voorwaarden aanvaarden.",
 	"consent.allow":         "Toestaan",
 	"consent.deny":          "Weigeren",
-	"scope.openid":          "een identificatienummer, om u te herkennen",
+	"scope.openid":          "een identificatiecode, om u te herkennen",
 	"scope.profile":         "uw naam en voornaam",
 	"scope.email":           "uw e-mailadres",
 	"scope.phone":           "uw telefoonnummer",

@@ -18,7 +18,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/cryptosigner"
+
+	"sceau/internal/opaque"
 )
 
 // A MetadataKey is what signs the metadata. Who checks the signature finds the certificate in the token, and trusts it for its path or
@@ -93,7 +94,7 @@ func (k *MetadataKey) signer() (jose.Signer, error) {
 		chain[i] = base64.StdEncoding.EncodeToString(c.Raw) // RFC 7515 section 4.1.6
 	}
 	options := (&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", base64.RawURLEncoding.EncodeToString(thumbprint)).WithHeader("x5c", chain)
-	return jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: cryptosigner.Opaque(k.Signer)}, options)
+	return jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: opaque.Signer(k.Signer)}, options)
 }
 
 // algorithmOf is the algorithm of RFC 7518 that everybody has for a kind of key.

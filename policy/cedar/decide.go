@@ -47,20 +47,33 @@ type Answer struct {
 // question is none the schema has; a type, an action or a combination of them that no policy can speak of is no error
 // and denied. Other errors are those of authentic sources. On an error nothing is permitted.
 func (p *Policies) Decide(ctx context.Context, q *Question) (Answer, error) {
+	v, until, err := p.determine(ctx, q)
+	switch {
+	case err != nil:
+		return Answer{}, err
+	case v.permitted:
+		return Answer{Decision: policy.Permit(ids(v.determining)), Until: until}, nil
+	}
+	return Answer{Decision: policy.Deny(ids(v.determining)), Until: until}, nil
+}
+
+// determine answers a question with what decided it, and says when that ends. On an error, and where no policy can speak of the question,
+// nothing is permitted.
+func (p *Policies) determine(ctx context.Context, q *Question) (v verdict, until time.Time, err error) {
 	if p == nil || p.schema == nil {
-		return Answer{}, nil
+		return verdict{}, time.Time{}, nil
 	}
 	request, resource, err := p.request(q)
 	if err != nil || request == nil {
-		return Answer{}, err
+		return verdict{}, time.Time{}, err
 	}
 	subject, err := p.subject(q)
 	if err != nil {
-		return Answer{}, err
+		return verdict{}, time.Time{}, err
 	}
 	about, err := p.resourceRoles(ctx, request.Action, &resource, q.At)
 	if err != nil {
-		return Answer{}, err
+		return verdict{}, time.Time{}, err
 	}
 	var admitted []*slice
 	var need asks
@@ -77,7 +90,7 @@ func (p *Policies) Decide(ctx context.Context, q *Question) (Answer, error) {
 	w := &world{static: p.entities, principal: subject}
 	if isParty(subject.UID.Type) {
 		if w, err = p.world(ctx, q.party(p), &need, q.At); err != nil {
-			return Answer{}, err
+			return verdict{}, time.Time{}, err
 		}
 	}
 	w.resource, request.Principal = resource, subject.UID
@@ -95,12 +108,8 @@ func (p *Policies) Decide(ctx context.Context, q *Question) (Answer, error) {
 			}
 		}
 	}
-	var v verdict
 	p.evaluate(rules.sorted(), w, *request, &v)
-	if v.permitted {
-		return Answer{Decision: policy.Permit(ids(v.determining)), Until: w.end}, nil
-	}
-	return Answer{Decision: policy.Deny(ids(v.determining)), Until: w.end}, nil
+	return v, w.end, nil
 }
 
 // resourceRoles gives a resource that is itself a principal of the platform, such as a service or a patient, the roles that sources

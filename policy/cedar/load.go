@@ -207,6 +207,9 @@ func (l *loader) readProfiles(names []string) {
 			l.wrong(profilesFile, 0, "%v", err)
 			return
 		}
+		if rules.HasExchanges() {
+			l.wrong(profilesFile, 0, "exchange: rules stand in *.cedar")
+		}
 		if list := rules.Rules(); len(list) > 0 {
 			l.wrong(profilesFile, list[0].Line, "rules stand in *.cedar")
 		}
@@ -344,9 +347,13 @@ func (l *loader) duration(r *rule, name, text string) time.Duration {
 // shortened by annotations. A permit that may release an attribute and has neither is refused, and one that asks
 // nothing of who asks.
 func (l *loader) windows(r *rule) {
-	if r.forbid || !l.releases(r) {
-		if !r.forbid && (r.declared > 0 || r.declaredF > 0) {
-			l.wrong(r.file, r.line, "%s: a window is for %s", r.title(), ReleaseAttribute)
+	if r.forbid {
+		return
+	}
+	if !l.releases(r) {
+		r.window = r.declared
+		if r.declaredF > 0 || r.declared > 0 && !l.speaksOf(r, ExchangeToken) {
+			l.wrong(r.file, r.line, "%s: a window is for %s and %s, that of fallback mode for the first alone", r.title(), ReleaseAttribute, ExchangeToken)
 		}
 		return
 	}

@@ -189,3 +189,8 @@ func (p *Policies) actionsOf(scope ast.IsActionScopeNode) []engine.EntityUID {
 	}
 	return admitted
 }
+
+// speaksOf says whether the scope of a policy admits an action.
+func (l *loader) speaksOf(r *rule, action string) bool {
+	return slices.Contains(l.policies.actionsOf((*ast.Policy)(r.policy.AST()).Action), engine.NewEntityUID(actionType, types.String(action)))
+}

@@ -1,0 +1,253 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/luikyv/go-oidc/pkg/goidc"
+
+	"sceau/audit"
+	"sceau/oidc/authn"
+	"sceau/oidc/bridge"
+	"sceau/oidc/client"
+	"sceau/soap"
+)
+
+// exchanger makes the grant of token exchange (RFC 8693) for the establishment. What the configuration leaves to it is whose
+// the tokens are: our keys, our grants, our accounts and our trail.
+func (p *Provider) exchanger(c bridge.Config) (*bridge.Exchanger, error) {
+	tokens := bridge.JWTs{Issuer: p.config.Issuer, Keys: p.exchangeKeys, Sign: p.exchangeSigner, Active: p.active}
+	c.Issuer, c.Recorder, c.Subjects = p.config.Issuer, exchangeRecorder{}, subjects{p}
+	c.Tokens, c.Minter = exchangeTokens{p, tokens}, exchangeMinter{p, tokens}
+	if c.Once == nil {
+		c.Once = once{replay{p.state.store, p.config.Tenant + "/exchanged"}}
+	}
+	return bridge.New(c)
+}
+
+// once is the replay state of exchanges in the Store.
+type once struct{ replay }
+
+func (o once) Remember(digest [32]byte, until, now time.Time) error {
+	err := o.replay.Remember(digest, until, now)
+	if errors.Is(err, client.ErrReplayed) {
+		return soap.ErrReplayed
+	}
+	return err
+}
+
+func (p *Provider) exchangeKeys(time.Time) []bridge.Key {
+	public := p.keys.public()
+	keys := make([]bridge.Key, len(public.Keys))
+	for i, k := range public.Keys {
+		keys[i] = bridge.Key{ID: k.KeyID, Algorithm: jose.SignatureAlgorithm(k.Algorithm), Public: k.Key}
+	}
+	return keys
+}
+
+func (p *Provider) exchangeSigner(time.Time) (bridge.SigningKey, error) {
+	algorithm := jose.SignatureAlgorithm(p.keys.algorithms()[0])
+	id, key, err := p.keys.signer(algorithm)
+	return bridge.SigningKey{ID: id, Algorithm: algorithm, Key: key}, err
+}
+
+// grantClaim is the claim by which the library finds the grant of a token.
+const grantClaim = "grant_id"
+
+// active says whether the grant of a token is in force.
+func (p *Provider) active(ctx context.Context, t *bridge.Token) error {
+	id, _ := t.Claims[grantClaim].(string)
+	if id == "" {
+		return fmt.Errorf("%w: it has no grant", bridge.ErrToken)
+	}
+	g, err := p.state.Grant(ctx, id)
+	switch {
+	case errors.Is(err, goidc.ErrNotFound):
+		return fmt.Errorf("%w: its grant is over", bridge.ErrToken)
+	case err != nil:
+		return err
+	case g.RevokedAt != 0 || g.ClientID != t.ClientID:
+		return fmt.Errorf("%w: its grant was revoked, or is another's", bridge.ErrToken)
+	}
+	return nil
+}
+
+// exchangeTokens reads our tokens, and keeps with the request of whose session they are.
+type exchangeTokens struct {
+	p *Provider
+	bridge.JWTs
+}
+
+func (e exchangeTokens) Verify(ctx context.Context, token string, t bridge.TokenType, now time.Time) (*bridge.Token, error) {
+	read, err := e.JWTs.Verify(ctx, token, t, now)
+	if err != nil {
+		return nil, err
+	}
+	id, _ := read.Claims[grantClaim].(string)
+	g, err := e.p.state.Grant(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r, err := releasedOf(g)
+	if err != nil {
+		return nil, err
+	}
+	if c := callOf(ctx); c != nil && c.sid == "" {
+		c.sid = r.SID
+	}
+	return read, nil
+}
+
+// exchangeMinter makes our tokens, each with a grant of its own, so that it is known to introspection, is revoked, and ends with
+// the session out of which the one came that was exchanged for it.
+type exchangeMinter struct {
+	p *Provider
+	bridge.JWTs
+}
+
+func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, error) {
+	g := &goidc.Grant{ID: random(), CreatedAt: int(t.IssuedAt.Unix()), Subject: t.Subject, ClientID: t.ClientID, Scopes: strings.Join(t.Scope, " "),
+		CertThumbprint: t.Confirmation, Store: map[string]any{}}
+	r := &released{Subject: t.Subject, Login: login{References: t.Methods, Time: t.AuthTime}, ACR: t.Level, Until: t.Expires}
+	minted := *t
+	minted.Claims = map[string]any{}
+	for name, value := range t.Claims {
+		minted.Claims[name] = value
+	}
+	minted.Claims[grantClaim], minted.Claims["tid"] = g.ID, e.p.config.Tenant
+	if c := callOf(ctx); c != nil {
+		c.event.Grant = g.ID
+		if c.sid != "" {
+			c.event.Session, r.SID = c.sid, c.sid
+			s, err := e.p.sessionBySID(ctx, c.sid)
+			if err != nil {
+				return "", err
+			}
+			if s != nil {
+				if err := e.p.told(ctx, s, t.ClientID); err != nil {
+					return "", err
+				}
+			}
+		}
+	}
+	if err := putStore(g.Store, r); err != nil {
+		return "", err
+	}
+	if err := e.p.state.put(ctx, e.p.state.key("grant", g.ID), record{Grant: g}, t.Expires.Add(time.Minute)); err != nil {
+		return "", err
+	}
+	return e.JWTs.Mint(ctx, &minted)
+}
+
+// subjects knows persons by the accounts of the establishment.
+type subjects struct{ p *Provider }
+
+func (s subjects) Sub(ctx context.Context, identifiers []authn.Identifier) (string, error) {
+	sub := ""
+	for _, id := range identifiers {
+		a, err := s.p.config.Accounts.Find(ctx, id)
+		if errors.Is(err, authn.ErrNoAccount) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if a.Locked || sub != "" && sub != s.p.subject(a) {
+			return "", authn.ErrNoAccount // closed, or two people
+		}
+		sub = s.p.subject(a)
+	}
+	if sub == "" {
+		return "", authn.ErrNoAccount
+	}
+	return sub, nil
+}
+
+// exchangeRecorder puts an exchange into the record of its request, which is kept before the answer leaves.
+type exchangeRecorder struct{}
+
+func (exchangeRecorder) Record(ctx context.Context, x *bridge.Event) error {
+	c := callOf(ctx)
+	if c == nil {
+		return errors.New("oidc: an exchange without a request")
+	}
+	e := &c.event
+	e.ID = x.ID // which the client is told
+	e.Outcome = audit.Success
+	if !x.Success {
+		e.Outcome = audit.Refused
+		e.Code, e.Stage = x.Reason.Code(), x.Reason.String()
+		if x.Reason.Status() >= http.StatusInternalServerError {
+			e.Outcome = audit.Fault
+		}
+		if x.Cause != nil {
+			e.Cause = x.Cause.Error()
+		}
+	}
+	e.Policies = strings.Join(x.Rules, " ")
+	if x.Certificate != ([32]byte{}) {
+		e.Holder = audit.Party{Kind: "tls", Fingerprint: x.Certificate}
+	}
+	if x.Subject != "" {
+		e.Subject = audit.Identifier{Type: audit.SubjectType, Value: x.Subject}
+	}
+	e.Resource = audit.Resource{Type: "audience", Name: strings.Join(x.Audience, " ")}
+	e.Scope, e.Methods, e.ACR, e.AuthTime = strings.Join(x.Scope, " "), x.Methods, x.Level, x.AuthTime
+	for _, t := range []struct {
+		use audit.TokenUse
+		ref *bridge.TokenRef
+	}{{audit.SubjectToken, &x.SubjectToken}, {audit.ActorToken, &x.ActorToken}, {audit.Issued, &x.Issued}} {
+		if t.ref.ID != "" || t.ref.Type != 0 {
+			e.Tokens = append(e.Tokens, audit.Token{Use: t.use, Kind: t.ref.Type.Name(), ID: t.ref.ID, Issuer: t.ref.Issuer, Expires: t.ref.Expires})
+		}
+	}
+	return nil
+}
+
+// exchange serves the grant for a client that has authenticated.
+func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, form url.Values, known *client.Client, how *client.Authentication) {
+	b := &buffer{header: http.Header{}}
+	c.event.Operation = audit.OperationExchange
+	switch {
+	case p.bridge == nil:
+		c.code = "unsupported_grant_type"
+		refuse(b, http.StatusBadRequest, c.code, "")
+	case !known.AllowsGrant(client.TokenExchange):
+		c.code = "unauthorized_client"
+		refuse(b, http.StatusBadRequest, c.code, "")
+	case !audiences(known, form):
+		c.code = "invalid_target"
+		c.cause = errors.New("an audience for which the client may not exchange tokens")
+		c.event.Outcome = audit.Refused
+		refuse(b, http.StatusBadRequest, c.code, "")
+	default:
+		asks := &bridge.Client{ID: known.ID(), ByCertificate: how.Method() == client.TLS}
+		if certificate := how.Certificate(); certificate != nil {
+			asks.Certificate = certificate.Raw()
+			for _, more := range r.TLS.PeerCertificates[1:] {
+				asks.Path = append(asks.Path, more.Raw)
+			}
+		}
+		p.bridge.Serve(b, r, asks, form, p.now())
+		c.code = c.event.Code
+	}
+	p.answer(w, r, b, c)
+}
+
+// audiences says whether all for whom a token is asked are among those of the client's registration. Policy decides then.
+func audiences(c *client.Client, form url.Values) bool {
+	for _, name := range []string{"audience", "resource"} {
+		for _, value := range form[name] {
+			if !c.AllowsAudience(value) {
+				return false
+			}
+		}
+	}
+	return true
+}
