@@ -142,6 +142,13 @@ func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, erro
 	if err := e.p.state.put(ctx, e.p.state.key("grant", g.ID), record{Grant: g}, t.Expires.Add(time.Minute)); err != nil {
 		return "", err
 	}
+	// The session may have ended since the token was read that is exchanged: then nothing comes of it (O8).
+	switch over, err := e.p.state.over(ctx, g); {
+	case err != nil:
+		return "", err
+	case over:
+		return "", fmt.Errorf("%w: its session has ended", bridge.ErrToken)
+	}
 	return e.JWTs.Mint(ctx, &minted)
 }
 
@@ -230,8 +237,10 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, for
 		asks := &bridge.Client{ID: known.ID(), ByCertificate: how.Method() == client.TLS}
 		if certificate := how.Certificate(); certificate != nil {
 			asks.Certificate = certificate.Raw()
-			for _, more := range r.TLS.PeerCertificates[1:] {
-				asks.Path = append(asks.Path, more.Raw)
+			if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 { // not, where another ended the connection and says what it was shown
+				for _, more := range r.TLS.PeerCertificates[1:] {
+					asks.Path = append(asks.Path, more.Raw)
+				}
 			}
 		}
 		p.bridge.Serve(b, r, asks, form, p.now())

@@ -157,6 +157,9 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 		}
 	case endpointToken, endpointPush, endpointIntrospect, endpointRevoke:
+		if b.status == http.StatusUnauthorized && c.code == string(goidc.ErrorCodeUnauthorizedClient) {
+			b.status = http.StatusBadRequest // RFC 6749 section 5.2: the client has authenticated, and may not
+		}
 		w.Header().Set("Cache-Control", "no-store")
 	}
 	if b.status == 0 {
