@@ -50,6 +50,8 @@ type call struct {
 	sid         string      // of the session of a token that is exchanged
 	outage      error       // of the store
 	pages       authn.Pages // of the attempt that a form was sent to
+	drafting    bool        // what is signed next is an ID token without its at_hash
+	draft       string      // the algorithm of one that was
 	cause       error
 	code        string // that was answered
 }

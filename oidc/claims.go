@@ -167,7 +167,11 @@ func (p *Provider) idTokenClaims(ctx context.Context, g *goidc.Grant) map[string
 	// The age of the authentication goes by our clock, and the end of the token by the system's.
 	expires := time.Now().Add(min(p.config.IDToken, r.Until.Sub(p.now())))
 	m["exp"] = expires.Unix()
-	callOf(ctx).issued(audit.Token{Use: audit.Issued, Kind: "id_token", ID: id, Expires: expires})
+	c := callOf(ctx)
+	c.issued(audit.Token{Use: audit.Issued, Kind: "id_token", ID: id, Expires: expires})
+	if c != nil && c.endpoint == endpointToken {
+		c.drafting = true
+	}
 	return m
 }
 

@@ -116,6 +116,13 @@ func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
 	inner.URL.Path, inner.URL.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
 	inner.Form, inner.PostForm = r.Form, r.PostForm
 	p.library.Load().ServeHTTP(b, inner)
+	if c.draft != "" && b.status == http.StatusOK {
+		if err := p.finish(b, c.draft); err != nil {
+			c.cause, c.code, c.event.Outcome = err, "server_error", audit.Fault
+			b.drop()
+			refuse(b, http.StatusInternalServerError, c.code, "")
+		}
+	}
 	c.presents(b)
 	p.answer(w, r, b, c)
 }

@@ -331,7 +331,7 @@ func (p *Provider) options(registered []*goidc.Client) []provider.Option {
 		known = append(known, goidc.NewScope(s))
 	}
 	options := []provider.Option{
-		provider.WithSigner(p.keys.sign),
+		provider.WithSigner(p.sign),
 		provider.WithIDTokenSignatureAlgs(algorithms[0], algorithms[1:]...),
 		provider.WithUserInfoSignatureAlgs(algorithms[0], algorithms[1:]...),
 		provider.WithIDTokenLifetime(seconds(l.IDToken)),
