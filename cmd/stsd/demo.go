@@ -172,7 +172,7 @@ func (d *demo) start(ctx context.Context) (chan error, error) {
 		return nil, err
 	}
 	path := filepath.Join(d.dir, "stsd.yaml")
-	if err := os.WriteFile(path, []byte(demoConfig(address, admin)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(demoConfig(address, admin)+"oidc: oidc.yaml\n"), 0o600); err != nil {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(d.out, &slog.HandlerOptions{Level: slog.LevelWarn}))

@@ -160,7 +160,6 @@ trust:
 registry:
   file: registry.db
 policy: policy.yaml
-oidc: oidc.yaml
 audit:
   dir: audit
 `, address, admin, address)

@@ -2,6 +2,8 @@ package rp_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -300,6 +302,75 @@ func TestO4Signature(t *testing.T) {
 			refused(t, l, err, rp.BadToken, tt.why)
 			if op.Asked("userinfo") != 0 {
 				t.Error("userinfo was asked with a token that came with a bad one")
+			}
+		})
+	}
+}
+
+// TestO4Encrypted: encryption is taken for a signature, is bent, or hides something large.
+func TestO4Encrypted(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypt := func(a jose.KeyAlgorithm, enc jose.ContentEncryption, to any, o *jose.EncrypterOptions, within string) string {
+		e, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: a, Key: to}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, err := e.Encrypt([]byte(within))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := sealed.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	seal := func(a jose.KeyAlgorithm, enc jose.ContentEncryption, to any, o *jose.EncrypterOptions) func(*rptest.OP, rptest.Members) string {
+		return func(op *rptest.OP, c rptest.Members) string { return encrypt(a, enc, to, o, op.Sign(c, nil)) }
+	}
+	for name, tt := range map[string]struct {
+		key  any
+		sign func(*rptest.OP, rptest.Members) string
+		why  string // empty: admitted
+	}{
+		"RSA-OAEP":                  {key, seal(jose.RSA_OAEP, jose.A256GCM, key.Public(), nil), ""},
+		"RSA-OAEP-256":              {key, seal(jose.RSA_OAEP_256, jose.A128CBC_HS256, key.Public(), nil), ""},
+		"ECDH-ES":                   {ec, seal(jose.ECDH_ES, jose.A128GCM, ec.Public(), nil), ""},
+		"not encrypted":             {key, func(op *rptest.OP, c rptest.Members) string { return op.Sign(c, nil) }, ""},
+		"RSA1_5 (Bleichenbacher)":   {key, seal(jose.RSA1_5, jose.A128CBC_HS256, key.Public(), nil), "admitted"},
+		"for another":               {key, seal(jose.RSA_OAEP, jose.A256GCM, &rsa.PublicKey{N: rptest.New(t, rptest.Config{}).RSA.N, E: 65537}, nil), "our key"},
+		"no key":                    {nil, seal(jose.RSA_OAEP, jose.A256GCM, key.Public(), nil), "no key"},
+		"a small one that is large": {key, seal(jose.RSA_OAEP, jose.A256GCM, key.Public(), &jose.EncrypterOptions{Compression: jose.DEFLATE}), "zip"},
+		"not signed within": {key, func(_ *rptest.OP, c rptest.Members) string {
+			body, _ := json.Marshal(c)
+			return encrypt(jose.RSA_OAEP, jose.A256GCM, key.Public(), nil, string(body))
+		}, "no JWT"},
+		"alg none within": {key, func(_ *rptest.OP, c rptest.Members) string {
+			body, _ := json.Marshal(c)
+			return encrypt(jose.RSA_OAEP, jose.A256GCM, key.Public(), nil, base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`))+"."+base64.RawURLEncoding.EncodeToString(body)+".")
+		}, "alg"},
+		"encrypted twice": {key, func(op *rptest.OP, c rptest.Members) string {
+			return encrypt(jose.RSA_OAEP, jose.A256GCM, key.Public(), nil, encrypt(jose.RSA_OAEP, jose.A256GCM, key.Public(), nil, op.Sign(c, nil)))
+		}, "encrypted"},
+		"with a shared secret": {key, seal(jose.DIRECT, jose.A256GCM, []byte("a secret of thirty-two octets...")[:32], nil), "admitted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			op := rptest.New(t, rptest.Config{})
+			op.Lies.Sign = func(c rptest.Members) string { return tt.sign(op, c) }
+			c := configOf(op)
+			c.DecryptionKey = tt.key
+			l, err := login(t, op, provider(t, c), rp.Request{})
+			if tt.why != "" {
+				refused(t, l, err, rp.BadToken, tt.why)
+			} else if err != nil || strings.Count(l.Tokens.ID, ".") != 2 {
+				t.Errorf("%v", err)
 			}
 		})
 	}

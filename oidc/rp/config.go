@@ -68,6 +68,9 @@ type Config struct {
 	Policy Policy
 	// Algorithms sign tokens, among RS256, PS256 and ES256; empty is all three.
 	Algorithms []string
+	// DecryptionKey opens tokens that the provider encrypts for us: RSA (RSA-OAEP) or P-256 (ECDH-ES). With none, those are refused. What
+	// is within must be signed all the same.
+	DecryptionKey crypto.PrivateKey
 	// RequireResponseIssuer demands iss in each response, also of a provider that does not announce it (RFC 9207).
 	RequireResponseIssuer bool
 	// UserInfo says that each login asks the userinfo endpoint. A login without its answer fails.
@@ -236,6 +239,9 @@ func (c *Config) check(hosts []string) error {
 		return refuse(Misconfigured, "no authorities of the provider's servers")
 	case c.Keep > KeepTokens:
 		return refuse(Misconfigured, "keep")
+	}
+	if err := c.checkDecryption(); err != nil {
+		return err
 	}
 	return c.checkMethod()
 }

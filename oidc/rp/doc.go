@@ -11,7 +11,7 @@
 //
 // Of the response: state; iss, where the provider announces or the configuration demands it (RFC 9207), and wherever it is
 // there; that the flow began with this provider (mix-up); no parameter twice. Of the ID token: one signature of an algorithm of
-// Config.Algorithms by a key of the provider's set; no key, address or extension out of its header; typ, iss, sub, aud, azp, exp,
+// Config.Algorithms by a key of the provider's set; no key, address or extension out of its header, encrypted for us or not; typ, iss, sub, aud, azp, exp,
 // nbf, iat, nonce, at_hash; auth_time, acr and amr by Config.Policy. Of userinfo: its sub, and its signature if it has one.
 // Names of members are compared octet by octet, and none stands twice.
 //

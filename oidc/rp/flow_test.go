@@ -273,17 +273,18 @@ func TestConfig(t *testing.T) {
 		"RS256 of a P-256": {func(c *rp.Config) {
 			c.Method, c.Secret, c.SigningKey, c.SigningAlgorithm = rp.PrivateKeyJWT, "", testpki.Load().AliceEHealthP256.Key, "RS256"
 		}, "not for"},
-		"no redirect":              {func(c *rp.Config) { c.RedirectURI = "" }, "redirect"},
-		"redirect without TLS":     {func(c *rp.Config) { c.RedirectURI = "http://sceau.example/cb" }, "redirect"},
-		"redirect with a fragment": {func(c *rp.Config) { c.RedirectURI += "#a" }, "redirect"},
-		"HS256":                    {func(c *rp.Config) { c.Algorithms = []string{"HS256"} }, "algorithm"},
-		"alg none":                 {func(c *rp.Config) { c.Algorithms = []string{"none"} }, "algorithm"},
-		"a parameter of ours":      {func(c *rp.Config) { c.Parameters = map[string]string{"nonce": "1"} }, "nonce"},
-		"an empty set of methods":  {func(c *rp.Config) { c.Policy.AMR = [][]string{{"mfa"}, {}} }, "everything"},
-		"half a second":            {func(c *rp.Config) { c.Policy.MaxAge = time.Second / 2 }, "seconds"},
-		"a skew of an hour":        {func(c *rp.Config) { c.Skew = time.Hour }, "skew"},
-		"no authorities":           {func(c *rp.Config) { c.Roots = nil }, "authorities"},
-		"keep what there is not":   {func(c *rp.Config) { c.Keep = 9 }, "keep"},
+		"no redirect":                      {func(c *rp.Config) { c.RedirectURI = "" }, "redirect"},
+		"redirect without TLS":             {func(c *rp.Config) { c.RedirectURI = "http://sceau.example/cb" }, "redirect"},
+		"redirect with a fragment":         {func(c *rp.Config) { c.RedirectURI += "#a" }, "redirect"},
+		"HS256":                            {func(c *rp.Config) { c.Algorithms = []string{"HS256"} }, "algorithm"},
+		"alg none":                         {func(c *rp.Config) { c.Algorithms = []string{"none"} }, "algorithm"},
+		"a parameter of ours":              {func(c *rp.Config) { c.Parameters = map[string]string{"nonce": "1"} }, "nonce"},
+		"an empty set of methods":          {func(c *rp.Config) { c.Policy.AMR = [][]string{{"mfa"}, {}} }, "everything"},
+		"half a second":                    {func(c *rp.Config) { c.Policy.MaxAge = time.Second / 2 }, "seconds"},
+		"a skew of an hour":                {func(c *rp.Config) { c.Skew = time.Hour }, "skew"},
+		"a decryption key of another kind": {func(c *rp.Config) { c.DecryptionKey = testpki.Load().AliceEHealthP384.Key }, "decryption"},
+		"no authorities":                   {func(c *rp.Config) { c.Roots = nil }, "authorities"},
+		"keep what there is not":           {func(c *rp.Config) { c.Keep = 9 }, "keep"},
 	} {
 		c := good
 		tt.change(&c)

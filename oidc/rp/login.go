@@ -33,6 +33,10 @@ func (p *Provider) login(ctx context.Context, m *Metadata, got *answer, want exp
 	if got.tokens.ID == "" {
 		return nil, refuse(BadToken, "no ID token")
 	}
+	var err error
+	if got.tokens.ID, err = p.open(got.tokens.ID); err != nil { // the hint of a logout is the token within
+		return nil, err
+	}
 	id, err := p.idToken(ctx, got.tokens.ID, got.tokens.Access, want)
 	if err != nil {
 		return nil, err
@@ -209,7 +213,10 @@ func (p *Provider) userInfo(ctx context.Context, m *Metadata, access, subject st
 	switch media {
 	case "application/json":
 	case "application/jwt":
-		token := strings.TrimSpace(string(body))
+		token, err := p.open(strings.TrimSpace(string(body)))
+		if err != nil {
+			return Claims{}, err
+		}
 		if body, err = p.verifySignature(ctx, token); err != nil {
 			return Claims{}, p.badToken(ctx, "userinfo", token, err)
 		}

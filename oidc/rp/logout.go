@@ -156,6 +156,10 @@ const (
 
 // VerifyLogout verifies a logout token: signature, typ, iss, aud, times, the event, no nonce, and jti once.
 func (p *Provider) VerifyLogout(ctx context.Context, token string) (LogoutNotice, error) {
+	token, err := p.open(token)
+	if err != nil {
+		return LogoutNotice{}, err
+	}
 	h, err := parseHeader(token, p.c.Algorithms)
 	if err != nil {
 		return LogoutNotice{}, refuse(BadToken, "logout token: %w", err)

@@ -270,3 +270,27 @@ func TestRefresh(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLogoutToken: whatever is sent, nothing but what the provider signed is taken for its word, and that once.
+func FuzzLogoutToken(f *testing.F) {
+	op := rptest.New(f, rptest.Config{Algorithm: jose.ES256})
+	p := provider(f, configOf(op))
+	good := op.Sign(logoutClaims(op, rptest.Now()), map[jose.HeaderKey]any{"typ": "logout+jwt"})
+	f.Add(good)
+	f.Add(strings.Replace(good, ".", "..", 1))
+	f.Add("eyJhbGciOiJub25lIn0." + strings.Split(good, ".")[1] + ".")
+	f.Add(`{"payload":"","signatures":[]}`)
+	f.Add(rptest.SignWith(jose.HS256, []byte("a secret of thirty-two octets or more"), logoutClaims(op, rptest.Now()), nil, "key-1"))
+	if _, err := p.VerifyLogout(f.Context(), good); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		n, err := p.VerifyLogout(t.Context(), token)
+		if err == nil || n != (rp.LogoutNotice{}) {
+			t.Fatalf("%q: %v", token, n)
+		}
+		if reason := rp.ReasonOf(err); reason != rp.BadToken && (reason != rp.Replayed || token != good) {
+			t.Fatalf("%q: %v", token, err)
+		}
+	})
+}

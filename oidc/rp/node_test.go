@@ -296,6 +296,11 @@ func TestCertifiedProvider(t *testing.T) {
 			}},
 		{"post", rptest.Members{"token_endpoint_auth_method": "client_secret_post", "client_secret": secret, "id_token_signed_response_alg": "PS256"},
 			func(c *rp.Config) { c.Method, c.Secret = rp.ClientSecretPost, secret }},
+		{"encrypted", rptest.Members{"token_endpoint_auth_method": "client_secret_post", "client_secret": secret, "id_token_signed_response_alg": "ES256",
+			"id_token_encrypted_response_alg": "RSA-OAEP", "id_token_encrypted_response_enc": "A256GCM", "userinfo_signed_response_alg": "ES256",
+			"userinfo_encrypted_response_alg": "RSA-OAEP", "userinfo_encrypted_response_enc": "A128CBC-HS256",
+			"jwks": rptest.Members{"keys": []jose.JSONWebKey{{Key: keys.rsa.Public(), KeyID: "enc", Use: "enc"}}}},
+			func(c *rp.Config) { c.Method, c.Secret, c.DecryptionKey = rp.ClientSecretPost, secret, keys.rsa }},
 		{"eddsa", rptest.Members{"token_endpoint_auth_method": "client_secret_post", "client_secret": secret, "id_token_signed_response_alg": "EdDSA"},
 			func(c *rp.Config) { c.Method, c.Secret = rp.ClientSecretPost, secret }},
 	}

@@ -25,7 +25,7 @@ func ProSanteConnect(environment string) (Config, error) {
 		Scopes:    []string{"scope_all"},
 		Policy:    Policy{ACR: []string{"eidas1"}, AcceptACR: []string{"eidas2", "eidas3"}, RequireAuthTime: true},
 		UserInfo:  true,
-		// Keycloak drops the state of a logout unless it is asked for in another way.
+		// Integrations of others have a switch for it: the state of a logout does not always come back.
 		LogoutStateMayBeDropped: true,
 		HintClaim:               "SubjectNameID",
 	}, nil

@@ -311,3 +311,27 @@ func TestNew(t *testing.T) {
 		}
 	}
 }
+
+// FuzzProve: whatever Alice shows on her connection, it proves Alice or nobody.
+func FuzzProve(f *testing.F) {
+	m := means(f, config(f))
+	f.Add(issued(f, nil))
+	f.Add(issued(f, func(i *saml.Issue) { i.Holder = testpki.Load().BobEHealth.DER }))
+	f.Add([]byte(`<Assertion xmlns="urn:oasis:names:tc:SAML:1.0:assertion"/>`))
+	alice := testpki.Load().AliceEHealthP256.X509()
+	f.Fuzz(func(t *testing.T, octets []byte) {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(shown(octets).Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{alice}}
+		p, err := m.Serve(nil, r, &authn.Attempt{Now: now})
+		if (p == nil) == (err == nil) {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		if p != nil && (p.Identifier != authn.Identifier{Type: "ssin", Value: testpki.AliceSSIN} || !slices.Equal(p.References, []string{"swk"}) || p.Time.After(now)) {
+			t.Fatalf("%+v", p)
+		}
+		if _, refusal := errors.AsType[*authn.Refusal](err); err != nil && !refusal {
+			t.Fatalf("an outage by what is shown: %v", err)
+		}
+	})
+}

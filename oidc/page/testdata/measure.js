@@ -41,7 +41,7 @@ var standsOut = (e) => {
     if (!(r >= 4.5)) contrast.push("contrast " + r.toFixed(2) + " of “" + texts.currentNode.data.trim() + "”");
   }
   if (said < 5) contrast.push("only " + said + " texts were seen");
-  for (const e of document.querySelectorAll("input:not([type=hidden], [type=checkbox])")) {
+  for (const e of document.querySelectorAll("input:not([type=hidden], [type=checkbox]), textarea")) {
     const r = ratio(color(getComputedStyle(e).borderTopColor).rgb, behind(e.parentElement));
     if (!(r >= 3)) contrast.push("contrast " + r.toFixed(2) + " of the border of " + describe(e));
   }
@@ -50,7 +50,7 @@ var standsOut = (e) => {
     if (!(r >= 3)) contrast.push("contrast " + r.toFixed(2) + " of a symbol");
   }
 
-  const stops = [...document.querySelectorAll("a[href], button, input:not([type=hidden])")].filter(seen);
+  const stops = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), textarea")].filter(seen);
   const targets = stops.filter((e) => {
     const box = e.getBoundingClientRect();
     return !e.matches(".skip") && (box.width < 24 || box.height < 24);

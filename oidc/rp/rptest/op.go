@@ -51,6 +51,7 @@ type Config struct {
 	Claims        Members // of the person, in userinfo and nowhere else
 	SignUserInfo  bool
 	ResponseIss   bool // RFC 9207
+	Clock         func() time.Time
 }
 
 // Lies are what a hostile provider does otherwise. They are set before it is asked.
@@ -103,7 +104,7 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// Now is the clock of the provider and of those who ask it.
+// Now is the clock of the provider, and of those who ask it, where no other is said.
 func Now() time.Time { return testpki.Now() }
 
 // New starts a provider.
@@ -120,6 +121,9 @@ func New(t testing.TB, c Config) *OP {
 	fill(&c.ClientID, "client")
 	fill(&c.Subject, "f:0b7c:somebody")
 	fill((*string)(&c.Algorithm), string(jose.RS256))
+	if c.Clock == nil {
+		c.Clock = Now
+	}
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +145,7 @@ func New(t testing.TB, c Config) *OP {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(op.serve))
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: ec}}, ClientAuth: tls.RequestClientCert, Time: Now}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: ec}}, ClientAuth: tls.RequestClientCert, Time: c.Clock}
 	server.Config.ErrorLog = nil
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -169,7 +173,7 @@ func (op *OP) Asked(endpoint string) int {
 // Browser gives a client that follows no redirect and reaches the provider alone.
 func (op *OP) Browser() *http.Client {
 	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{DialContext: op.Dial, TLSClientConfig: &tls.Config{RootCAs: op.Roots, Time: Now, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
+		Transport: &http.Transport{DialContext: op.Dial, TLSClientConfig: &tls.Config{RootCAs: op.Roots, Time: op.Clock, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
 }
 
 // Authorize is the person, who agrees: it follows the address and gives the query with which the browser comes back.
@@ -320,7 +324,7 @@ func (op *OP) token(w http.ResponseWriter, r *http.Request) {
 // IDToken makes an ID token, with what lies there are.
 func (op *OP) IDToken(nonce, access string) string {
 	sum := sha256.Sum256([]byte(access))
-	now := Now()
+	now := op.Clock()
 	claims := Members{"iss": op.Issuer, "sub": op.Subject, "aud": op.ClientID, "azp": op.ClientID, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(),
 		"auth_time": now.Add(-time.Minute).Unix(), "acr": "eidas1", "amr": []string{"sc", "pin", "mfa", "hwk"}, "sid": "session-1", "typ": "ID",
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16])}

@@ -46,6 +46,7 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: true },
     jwtUserinfo: { enabled: true },
+    encryption: { enabled: true },
     rpInitiatedLogout: { enabled: true },
     backchannelLogout: { enabled: true },
     mTLS: {
