@@ -270,7 +270,11 @@ func steps() []step {
 
 // ledTo says what an answer to a browser says to the client, if anything.
 func ledTo(a answer) string {
-	u, err := url.Parse(a.Header.Get("Location"))
+	to := a.Header.Get("Location")
+	if _, refresh, ok := strings.Cut(a.Header.Get("Refresh"), "url="); ok { // a form is answered by a page that leads on
+		to = strings.Trim(refresh, `"'`)
+	}
+	u, err := url.Parse(to)
 	if err != nil || !strings.HasPrefix(u.String(), back) {
 		return ""
 	}

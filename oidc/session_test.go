@@ -92,6 +92,31 @@ func TestSessionRule(t *testing.T) {
 	}
 }
 
+// TestIdle: a session ends when it is not used for a while, however young its authentication is, and in any case after its life.
+func TestIdle(t *testing.T) {
+	h := openHouse(t, func(c *Config, _ *client.Options) { c.SessionIdle, c.SessionLifetime = 20*time.Minute, time.Hour }, web(t))
+	b := h.browser()
+	if got := led(b, b.login(b.get(h.request()), "card", "alice")); got != "code" {
+		t.Fatal(got)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{{19 * time.Minute, "code"}, {19 * time.Minute, "code"}, {19 * time.Minute, "code"}, {4 * time.Minute, "login_required"}} {
+		h.wait(c.after)
+		if got := led(b, b.get(h.request("prompt", "none"))); got != c.want {
+			t.Errorf("after %v more: %s, want %s", c.after, got, c.want)
+		}
+	}
+	if got := led(b, b.login(b.get(h.request()), "card", "alice")); got != "code" {
+		t.Fatal(got)
+	}
+	h.wait(20 * time.Minute)
+	if got := led(b, b.get(h.request("prompt", "none"))); got != "login_required" {
+		t.Errorf("unused: %s", got)
+	}
+}
+
 func (h *house) passed() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()

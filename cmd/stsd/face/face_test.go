@@ -27,6 +27,7 @@ import (
 	"sceau/oidc/control"
 	"sceau/oidc/means/people"
 	"sceau/oidc/means/store"
+	"sceau/oidc/sqlstore"
 	"sceau/policy"
 )
 
@@ -250,7 +251,7 @@ func TestWrong(t *testing.T) {
 		{"a second factor", "second-factor: if-had", "second-factor: perhaps", `means[0] (password): second-factor: "perhaps" is none of`},
 		{"no database", "    credentials: {file: credentials.db}\n", "", "means[1] (passkey): passkeys are kept in the database of credentials"},
 		{"a database that nobody made", "credentials.db", "none.db", "establishments[0] (etab1): credentials:"},
-		{"a store", "control:\n", "store: {kind: paper}\ncontrol:\n", `store: kind "paper" is not`},
+		{"a store", "control:\n", "store: {kind: paper}\ncontrol:\n", `store: kind "paper" is none of`},
 		{"a reader", "sha256:HASH", "sha256:12", "control: readers[0]: token-hash"},
 		{"a lifetime", "    means:\n", "    lifetimes: {code: 1h}\n    means:\n", "lifetime of the code"},
 		{"another host", "secure-issuer: https://localhost:9444", "secure-issuer: https://other:9444", "is not the issuer's host and path at another port"},
@@ -284,9 +285,48 @@ func TestExample(t *testing.T) {
 	}
 	check("as it is")
 	// A key is commented out without a space or with those before it, an alternative to another twice; words have one space.
+	text = regexp.MustCompile(`(?m)^  (kind: memory|max-bytes: .*)$`).ReplaceAllString(text, "")
 	text = regexp.MustCompile(`(?m)^#([a-z-]+:.*| {2,}.*)$`).ReplaceAllString(text, "$1")
 	check("with what is commented out")
 	if strings.Contains(text, "\n#      - name: passkey") {
 		t.Error("it is still commented out")
+	}
+}
+
+// TestStores: what outlives a request is kept in SQLite, too, and a store that nobody made is none.
+func TestStores(t *testing.T) {
+	dir := files(t)
+	text := strings.Replace(good, "control:\n", "store: {kind: sqlite, file: sessions.db}\ncontrol:\n", 1)
+	c, err := read(t, dir, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := New(c, shared(t)); err == nil {
+		f.Close()
+		t.Error("a store that nobody made")
+	}
+	s, ok := c.SQLStore()
+	if !ok {
+		t.Fatal("no store in a database")
+	}
+	if err := sqlstore.Init(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(c, shared(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.Put(t.Context(), "k", []byte("v"), time.Now().Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if f, err = New(c, shared(t)); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if v, err := f.store.Get(t.Context(), "k"); err != nil || string(v) != "v" {
+		t.Errorf("after a restart: %q %v", v, err)
 	}
 }
