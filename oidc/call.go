@@ -33,6 +33,7 @@ const (
 	endpointRevoke
 	endpointLogout
 	endpointKeys
+	endpointPerson // the pages of the establishment itself: enrolment, consents
 )
 
 // A call is one request, as far as it is known: what the library's hooks need of it and what the trail keeps of it. It goes with the
@@ -48,6 +49,7 @@ type call struct {
 	locales     string      // ui_locales
 	hint        string      // the sub of an id_token_hint that verified
 	sid         string      // of the session of a token that is exchanged
+	consent     string      // on which the grant of that token stands
 	outage      error       // of the store
 	pages       authn.Pages // of the attempt that a form was sent to
 	drafting    bool        // what is signed next is an ID token without its at_hash

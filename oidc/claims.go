@@ -24,6 +24,8 @@ type released struct {
 	Login   login         `json:"login"`
 	ACR     string        `json:"acr,omitempty"`
 	Account authn.Account `json:"account"`
+	// Consent is the id of the Consent on which the grant stands; empty where none was asked.
+	Consent string `json:"consent,omitempty"`
 	// Until is when the authentication is too old for the client: no token is issued from then on, and none outlives it.
 	Until time.Time `json:"until"`
 }

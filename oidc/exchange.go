@@ -99,7 +99,7 @@ func (e exchangeTokens) Verify(ctx context.Context, token string, t bridge.Token
 		return nil, err
 	}
 	if c := callOf(ctx); c != nil && c.sid == "" {
-		c.sid = r.SID
+		c.sid, c.consent = r.SID, r.Consent
 	}
 	return read, nil
 }
@@ -122,7 +122,7 @@ func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, erro
 	}
 	minted.Claims[grantClaim], minted.Claims["tid"] = g.ID, e.p.config.Tenant
 	if c := callOf(ctx); c != nil {
-		c.event.Grant = g.ID
+		c.event.Grant, r.Consent = g.ID, c.consent
 		if c.sid != "" {
 			c.event.Session, r.SID = c.sid, c.sid
 			s, err := e.p.sessionBySID(ctx, c.sid)

@@ -38,7 +38,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	first, below, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
 	switch first {
-	case ".well-known", "static", "authorize", "upstream":
+	case ".well-known", "static", "authorize", "upstream", "enrol":
 	default:
 		if below != "" {
 			first = ""
@@ -79,6 +79,14 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "upstream":
 		p.upstream(w, r, below)
+		return
+	case "enrol":
+		if p.passkeys != nil && (below == "" || below == "done") {
+			p.enrol(w, r, below)
+			return
+		}
+	case "consents":
+		p.consentsPage(w, r)
 		return
 	}
 	p.write(w, r, http.StatusNotFound, page.Error{Code: "not_found"})
@@ -178,7 +186,7 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 
 func (p *Provider) unavailable(w http.ResponseWriter, r *http.Request, c *call) {
 	switch c.endpoint {
-	case endpointAuthorize, endpointAttempt, endpointLogout:
+	case endpointAuthorize, endpointAttempt, endpointLogout, endpointPerson:
 		p.write(w, r, http.StatusServiceUnavailable, page.Error{Code: "temporarily_unavailable", AuditID: c.event.ID.String()})
 	default:
 		refuse(w, http.StatusServiceUnavailable, "temporarily_unavailable", "")

@@ -23,6 +23,7 @@ import (
 	"sceau/oidc/authn"
 	"sceau/oidc/bridge"
 	"sceau/oidc/client"
+	"sceau/oidc/means/passkey"
 	"sceau/oidc/page"
 )
 
@@ -136,8 +137,10 @@ type Provider struct {
 	// inside is what a request shows the library in the place of the client's credential, once that was verified here.
 	inside string
 	bridge *bridge.Exchanger // nil: no token is exchanged
-	log    *slog.Logger
-	now    func() time.Time
+	// passkeys is the means that are enrolled at the address of the issuer and /enrol: the first of its kind; nil: there is none.
+	passkeys *passkey.Means
+	log      *slog.Logger
+	now      func() time.Time
 
 	library  atomic.Pointer[library]
 	building sync.Mutex
@@ -273,6 +276,9 @@ func (p *Provider) check() error {
 		}
 		if m.Means == nil || len(m.References()) == 0 {
 			return fmt.Errorf("oidc: %s: means %q: it proves nothing", c.Issuer, m.Name)
+		}
+		if m, ok := m.Means.(*passkey.Means); ok && p.passkeys == nil {
+			p.passkeys = m
 		}
 		names[m.Name] = true
 	}
