@@ -56,6 +56,10 @@ type call struct {
 	draft       string      // the algorithm of one that was
 	cause       error
 	code        string // that was answered
+
+	// What the text says that a grant of this call keeps of ours: see releasedOf.
+	released     *released
+	releasedText string
 }
 
 type callKey struct{}
@@ -68,7 +72,8 @@ func callOf(ctx context.Context) *call {
 // call begins the record of a request.
 func (p *Provider) call(r *http.Request, e endpoint, operation string) (*http.Request, *call) {
 	c := &call{endpoint: e}
-	c.event = audit.Event{ID: audit.NewID(p.now()), Time: p.now(), Service: audit.ServiceOIDC, Operation: operation, Establishment: p.config.Tenant}
+	now := p.now()
+	c.event = audit.Event{ID: audit.NewID(now), Time: now, Service: audit.ServiceOIDC, Operation: operation, Establishment: p.config.Tenant}
 	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		c.event.Remote = audit.ClassifyRemote(at.Addr())
 		c.event.Sealed.Source = at.Addr()

@@ -94,7 +94,7 @@ func (e exchangeTokens) Verify(ctx context.Context, token string, t bridge.Token
 	if err != nil {
 		return nil, err
 	}
-	r, err := releasedOf(g)
+	r, err := releasedOf(ctx, g)
 	if err != nil {
 		return nil, err
 	}
