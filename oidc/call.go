@@ -47,7 +47,8 @@ type call struct {
 	shown       string      // what is asked about, revoked, or opens userinfo
 	locales     string      // ui_locales
 	hint        string      // the sub of an id_token_hint that verified
-	sid         string      // of the session of a token that is exchanged
+	subject     string      // the token that is exchanged
+	sid         string      // of its session
 	outage      error       // of the store
 	pages       authn.Pages // of the attempt that a form was sent to
 	cause       error
