@@ -48,8 +48,9 @@ type call struct {
 	shown       string      // what is asked about, revoked, or opens userinfo
 	locales     string      // ui_locales
 	hint        string      // the sub of an id_token_hint that verified
-	sid         string      // of the session of a token that is exchanged
-	consent     string      // on which the grant of that token stands
+	subject     string      // the token that is exchanged
+	sid         string      // of its session
+	consent     string      // on which its grant stands
 	outage      error       // of the store
 	pages       authn.Pages // of the attempt that a form was sent to
 	drafting    bool        // what is signed next is an ID token without its at_hash
