@@ -23,6 +23,7 @@ import (
 	"sceau/oidc/authn"
 	"sceau/oidc/bridge"
 	"sceau/oidc/client"
+	"sceau/oidc/means/passkey"
 	"sceau/oidc/page"
 )
 
@@ -136,8 +137,10 @@ type Provider struct {
 	// inside is what a request shows the library in the place of the client's credential, once that was verified here.
 	inside string
 	bridge *bridge.Exchanger // nil: no token is exchanged
-	log    *slog.Logger
-	now    func() time.Time
+	// passkeys is the means that are enrolled at the address of the issuer and /enrol: the first of its kind; nil: there is none.
+	passkeys *passkey.Means
+	log      *slog.Logger
+	now      func() time.Time
 
 	library  atomic.Pointer[library]
 	building sync.Mutex
@@ -147,6 +150,7 @@ type Provider struct {
 type library struct {
 	http.Handler
 	clients   []*client.Client
+	knows     map[*client.Client]bool // the same
 	discovery []byte
 }
 
@@ -195,7 +199,10 @@ func New(c Config) (*Provider, error) {
 
 // build makes a library of the clients that are registered now.
 func (p *Provider) build() (*library, error) {
-	l := &library{clients: p.config.Clients.Clients()}
+	l := &library{clients: p.config.Clients.Clients(), knows: map[*client.Client]bool{}}
+	for _, c := range l.clients {
+		l.knows[c] = true
+	}
 	registered, err := p.clients(l.clients)
 	if err != nil {
 		return nil, err
@@ -211,19 +218,19 @@ func (p *Provider) build() (*library, error) {
 // knows has the library know a client as it is registered now: what it knew before may admit what is not admitted any more. While
 // the registry has a client with which the establishment cannot work, none that was changed is served; the others are.
 func (p *Provider) knows(c *client.Client) error {
-	if slices.Contains(p.library.Load().clients, c) {
+	if p.library.Load().knows[c] {
 		return nil
 	}
 	p.building.Lock()
 	defer p.building.Unlock()
-	if slices.Contains(p.library.Load().clients, c) {
+	if p.library.Load().knows[c] {
 		return nil
 	}
 	made, err := p.build()
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(made.clients, c) {
+	if !made.knows[c] {
 		return fmt.Errorf("oidc: %s: client %q is registered anew at this moment", p.config.Issuer, c.ID())
 	}
 	p.library.Store(made)
@@ -273,6 +280,9 @@ func (p *Provider) check() error {
 		}
 		if m.Means == nil || len(m.References()) == 0 {
 			return fmt.Errorf("oidc: %s: means %q: it proves nothing", c.Issuer, m.Name)
+		}
+		if m, ok := m.Means.(*passkey.Means); ok && p.passkeys == nil {
+			p.passkeys = m
 		}
 		names[m.Name] = true
 	}

@@ -40,7 +40,7 @@ func (f *Face) credentials(c *Config, k *Establishment, e *establishments) (*kep
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()
-	opened, err := store.Open(ctx, store.Config{File: c.path(d.File), DSN: d.DSN, PasswordFile: c.path(d.PasswordFile), Establishment: k.Tenant})
+	opened, err := store.Open(ctx, c.credentials(k))
 	if err != nil {
 		return nil, err
 	}
