@@ -120,10 +120,17 @@ func (b *buffer) drop() {
 // buffered lets the library answer, keeps the record, and then lets the answer go: what cannot be recorded does not happen.
 func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
 	b := &buffer{header: http.Header{}}
-	inner := r.Clone(r.Context())
-	inner.URL.Path, inner.URL.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
-	inner.Form, inner.PostForm = r.Form, r.PostForm
+	inner, address := r.WithContext(r.Context()), *r.URL
+	address.Path, address.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
+	inner.URL = &address
 	p.library.Load().ServeHTTP(b, inner)
+	if c.draft != "" && b.status == http.StatusOK {
+		if err := p.finish(b, c.draft); err != nil {
+			c.cause, c.code, c.event.Outcome = err, "server_error", audit.Fault
+			b.drop()
+			refuse(b, http.StatusInternalServerError, c.code, "")
+		}
+	}
 	c.presents(b)
 	p.answer(w, r, b, c)
 }
@@ -165,6 +172,9 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 		}
 	case endpointToken, endpointPush, endpointIntrospect, endpointRevoke:
+		if b.status == http.StatusUnauthorized && c.code == string(goidc.ErrorCodeUnauthorizedClient) {
+			b.status = http.StatusBadRequest // RFC 6749 section 5.2: the client has authenticated, and may not
+		}
 		w.Header().Set("Cache-Control", "no-store")
 	}
 	if b.status == 0 {
@@ -260,7 +270,7 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 	if !known.Public() {
 		form.Set("client_secret", p.inside)
 	}
-	r.Header = r.Header.Clone()
+	r.Header = maps.Clone(r.Header)
 	r.Header.Del("Authorization")
 	r.PostForm, r.Form = form, form
 	p.buffered(w, r, c)

@@ -250,7 +250,7 @@ func (s *state) marked(ctx context.Context, kind, name string) (bool, error) {
 // over says whether a grant is good no longer: it was revoked, its session ended, the consent was withdrawn, or its authentication
 // is too old.
 func (s *state) over(ctx context.Context, g *goidc.Grant) (bool, error) {
-	r, err := releasedOf(g)
+	r, err := releasedOf(ctx, g)
 	if err != nil {
 		return false, err
 	}

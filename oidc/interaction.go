@@ -702,9 +702,14 @@ func (p *Provider) write(w http.ResponseWriter, r *http.Request, status int, val
 	p.writeWith(w, r, status, r.URL.Query(), "", value)
 }
 
+// languageOf is the language in which a request is answered that belongs to no attempt.
+func languageOf(r *http.Request, form url.Values) string {
+	return page.Language(r.URL.Query().Get("lang"), form.Get("ui_locales"), r.Header.Get("Accept-Language"))
+}
+
 // writeWith does it with the parameters of the request, and with the token that forms of the page carry.
 func (p *Provider) writeWith(w http.ResponseWriter, r *http.Request, status int, form url.Values, token string, value any) {
-	language := page.Language(r.URL.Query().Get("lang"), form.Get("ui_locales"), r.Header.Get("Accept-Language"))
+	language := languageOf(r, form)
 	name := p.config.Names[language]
 	if name == "" {
 		name = p.config.Names["fr"]

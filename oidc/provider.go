@@ -150,6 +150,7 @@ type Provider struct {
 type library struct {
 	http.Handler
 	clients   []*client.Client
+	knows     map[*client.Client]bool // the same
 	discovery []byte
 }
 
@@ -198,7 +199,10 @@ func New(c Config) (*Provider, error) {
 
 // build makes a library of the clients that are registered now.
 func (p *Provider) build() (*library, error) {
-	l := &library{clients: p.config.Clients.Clients()}
+	l := &library{clients: p.config.Clients.Clients(), knows: map[*client.Client]bool{}}
+	for _, c := range l.clients {
+		l.knows[c] = true
+	}
 	registered, err := p.clients(l.clients)
 	if err != nil {
 		return nil, err
@@ -214,19 +218,19 @@ func (p *Provider) build() (*library, error) {
 // knows has the library know a client as it is registered now: what it knew before may admit what is not admitted any more. While
 // the registry has a client with which the establishment cannot work, none that was changed is served; the others are.
 func (p *Provider) knows(c *client.Client) error {
-	if slices.Contains(p.library.Load().clients, c) {
+	if p.library.Load().knows[c] {
 		return nil
 	}
 	p.building.Lock()
 	defer p.building.Unlock()
-	if slices.Contains(p.library.Load().clients, c) {
+	if p.library.Load().knows[c] {
 		return nil
 	}
 	made, err := p.build()
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(made.clients, c) {
+	if !made.knows[c] {
 		return fmt.Errorf("oidc: %s: client %q is registered anew at this moment", p.config.Issuer, c.ID())
 	}
 	p.library.Store(made)
@@ -337,7 +341,7 @@ func (p *Provider) options(registered []*goidc.Client) []provider.Option {
 		known = append(known, goidc.NewScope(s))
 	}
 	options := []provider.Option{
-		provider.WithSigner(p.keys.sign),
+		provider.WithSigner(p.sign),
 		provider.WithIDTokenSignatureAlgs(algorithms[0], algorithms[1:]...),
 		provider.WithUserInfoSignatureAlgs(algorithms[0], algorithms[1:]...),
 		provider.WithIDTokenLifetime(seconds(l.IDToken)),

@@ -83,6 +83,7 @@ var cases = []struct {
 	{"consent-missing", 200, page.Consent{Action: action, Scopes: scopes[:3], Terms: &page.Terms{URL: "https://chl.example/cgu", Title: "Charte d’usage"}, TermsMissing: true}},
 	{"consent-plain", 200, page.Consent{Action: action, Scopes: scopes[:2]}},
 	{"logout", 200, page.Logout{Action: action, Person: "Anne Peeters", Hidden: []page.Field{{Name: "state", Value: "s-1"}}}},
+	{"stayed", 200, page.Stayed{}},
 	{"loggedout", 200, page.LoggedOut{Return: "https://dossier.example/", Unreached: []string{"Imagerie", "Laboratoire"}}},
 	{"loggedout-plain", 200, page.LoggedOut{}},
 	{"error", 400, page.Error{Code: "invalid_request", AuditID: "01JDM5W6V9Q3R8Z2", Return: back}},

@@ -131,6 +131,8 @@ func (f *frame) read(page any) error {
 	case Logout:
 		f.name = "logout"
 		return post(page.Action)
+	case Stayed:
+		f.name = "stayed"
 	case LoggedOut:
 		f.name = "loggedout"
 	case Error:

@@ -235,6 +235,9 @@ type Logout struct {
 // A Field is a hidden field of a form.
 type Field struct{ Name, Value string }
 
+// Stayed says that nothing ended: what Logout asked was declined.
+type Stayed struct{}
+
 // LoggedOut says that the session is over.
 type LoggedOut struct {
 	// Return leads to the application; empty where it asked for none.

@@ -166,6 +166,9 @@ var german = texts{
 	"logout.submit": "Abmelden",
 	"logout.stay":   "Angemeldet bleiben",
 
+	"stayed.title": "Ihre Sitzung bleibt bestehen",
+	"stayed.intro": "Es hat sich nichts geändert. Sie können diese Seite schließen oder zur Anwendung zurückkehren.",
+
 	"loggedout.title":     "Ihre Sitzung ist beendet",
 	"loggedout.intro":     "Schließen Sie an einem gemeinsam genutzten Computer auch alle Fenster des Browsers und nehmen Sie Ihre Karte aus dem Leser.",
 	"loggedout.unreached": "Diese Anwendungen konnten nicht benachrichtigt werden; melden Sie sich auch dort ab:",

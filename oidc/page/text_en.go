@@ -166,6 +166,9 @@ var english = texts{
 	"logout.submit": "Sign out",
 	"logout.stay":   "Stay signed in",
 
+	"stayed.title": "Your session continues",
+	"stayed.intro": "Nothing has changed. You may close this page, or return to the application.",
+
 	"loggedout.title":     "Your session has ended",
 	"loggedout.intro":     "On a shared computer, also close all browser windows and take your card out of the reader.",
 	"loggedout.unreached": "These applications could not be notified; please sign out there too:",

@@ -167,6 +167,9 @@ var french = texts{
 	"logout.submit": "Se déconnecter",
 	"logout.stay":   "Garder la session",
 
+	"stayed.title": "Votre session reste ouverte",
+	"stayed.intro": "Rien n’a changé. Vous pouvez fermer cette page, ou revenir à l’application.",
+
 	"loggedout.title":     "Votre session est terminée",
 	"loggedout.intro":     "Sur un poste partagé, fermez aussi toutes les fenêtres du navigateur et retirez votre carte du lecteur.",
 	"loggedout.unreached": "Ces applications n’ont pas pu être prévenues ; veuillez vous y déconnecter aussi :",

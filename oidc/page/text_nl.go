@@ -166,6 +166,9 @@ var dutch = texts{
 	"logout.submit": "Afmelden",
 	"logout.stay":   "Aangemeld blijven",
 
+	"stayed.title": "Uw sessie blijft open",
+	"stayed.intro": "Er is niets veranderd. U kunt deze pagina sluiten, of teruggaan naar de toepassing.",
+
 	"loggedout.title":     "Uw sessie is beëindigd",
 	"loggedout.intro":     "Sluit op een gedeelde computer ook alle vensters van de browser en neem uw kaart uit de lezer.",
 	"loggedout.unreached": "Deze toepassingen konden niet worden verwittigd; meld u ook daar af:",

@@ -119,7 +119,7 @@ func (w *world) apacheServer(t *testing.T) {
 		case "tls":
 			how = "  OIDCProviderTokenEndpointAuth none\n" + certificate
 		case "basic":
-			how += "  OIDCProviderTokenEndpointAuth client_secret_basic\n"
+			how += "  OIDCProviderTokenEndpointAuth client_secret_basic\n  OIDCUserInfoSignedResponseAlg RS256\n"
 		case "post":
 			how += "  OIDCProviderTokenEndpointAuth client_secret_post\n"
 		case "secret-tls":

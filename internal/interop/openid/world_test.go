@@ -304,7 +304,7 @@ func (w *world) clients() (string, error) {
 	}
 	add("rp-basic", authentication(client.AuthenticationRegistration{Method: client.SecretBasic, Secrets: secrets}))
 	add("rp-post", authentication(client.AuthenticationRegistration{Method: client.SecretPost, Secrets: secrets}))
-	add("rp-basic-es256", func(r *client.Registration) {
+	add("rp:basic+es256%2D", func(r *client.Registration) {
 		r.Authentication = client.AuthenticationRegistration{Method: client.SecretBasic, Secrets: secrets}
 		r.IDTokenAlgorithm, r.UserinfoAlgorithm = "ES256", "ES256"
 	})
@@ -356,6 +356,7 @@ func (w *world) clients() (string, error) {
 				r.Authentication = client.AuthenticationRegistration{Method: client.TLS, Certificate: structure}
 			case "basic":
 				r.Authentication = client.AuthenticationRegistration{Method: client.SecretBasic, Secrets: secrets}
+				r.UserinfoAlgorithm = "RS256"
 			case "post":
 				r.Authentication = client.AuthenticationRegistration{Method: client.SecretPost, Secrets: secrets}
 			case "secret-tls":
