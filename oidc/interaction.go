@@ -629,7 +629,7 @@ func (v *visit) consent() (goidc.Status, error) {
 		http.Redirect(v.w, v.r, v.address(), http.StatusSeeOther)
 		return goidc.StatusPending, nil
 	}
-	shown := page.Consent{Action: v.address() + "/consent", Person: personName(&v.session.Account)}
+	shown := page.Consent{Action: v.address() + "/consent", Person: personName(&v.session.Account), Later: v.config.Issuer + "/consents?lang=" + v.attempt.Language}
 	for _, s := range strings.Fields(v.as.Scopes) {
 		shown.Scopes = append(shown.Scopes, page.Scope{Name: s})
 	}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/user"
@@ -307,6 +308,9 @@ func (f *oidcFlags) at(needed bool, run func(c *cobra.Command, d *personDesk, ar
 // administration is the folder of the journal for what an administrator does while a server appends to that of the configuration.
 const administration = "administration"
 
+// pseudonymKey is the file of the key of a journal.
+const pseudonymKey = "pseudonym.key"
+
 // record puts into the trail what is about to be done. What cannot be recorded is not done.
 func (d *personDesk) record(c *cobra.Command, e audit.Event) (err error) {
 	if d.config.Audit.Dir.V == "" {
@@ -320,10 +324,14 @@ func (d *personDesk) record(c *cobra.Command, e audit.Event) (err error) {
 	k := audit.Config{Dir: d.config.path(d.config.Audit.Dir), Now: d.now, Logger: slog.New(slog.DiscardHandler)}
 	journal, err := audit.Open(k)
 	if reason := (*audit.Error)(nil); errors.As(err, &reason) && reason.Reason == audit.Locked {
-		if k.Key, err = audit.ReadKeyFile(filepath.Join(k.Dir, "pseudonym.key")); err != nil {
+		k.Dir = filepath.Join(k.Dir, administration)
+		if err := os.Mkdir(k.Dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		k.Dir = filepath.Join(k.Dir, administration)
+		// One key, in one place: a person has one pseudonym in both.
+		if err := os.Symlink(filepath.Join("..", pseudonymKey), filepath.Join(k.Dir, pseudonymKey)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
 		journal, err = audit.Open(k)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -82,6 +83,11 @@ func passkeyListCommand(f *oidcFlags) *cobra.Command {
 	})
 }
 
+// fullName names a passkey on a command line, where the name that the trail has could look like a flag.
+func fullName(p *passkey.Passkey) string { return fmt.Sprintf("%x", sha256.Sum256(p.ID)) }
+
+func shortName(p *passkey.Passkey) string { return fullName(p)[:12] }
+
 func writePasskeys(out io.Writer, all []passkey.Passkey) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(out, "no passkey")
@@ -97,7 +103,7 @@ func writePasskeys(out io.Writer, all []passkey.Passkey) error {
 		if p.Revoked {
 			state = "revoked"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%q\tby %s\tmade %s\t%s\n", p.Name()[:12], state, p.Label, plain(p.By), p.Created.UTC().Format(time.RFC3339), used)
+		fmt.Fprintf(t, "%s\t%s\t%q\tby %s\tmade %s\t%s\n", shortName(p), state, p.Label, plain(p.By), p.Created.UTC().Format(time.RFC3339), used)
 	}
 	return t.Flush()
 }
@@ -125,7 +131,7 @@ sessions that were begun by it go on until their end.`,
 			}
 			var meant []passkey.Passkey
 			for _, p := range found {
-				if !p.Revoked && (all || len(args[0]) >= 4 && strings.HasPrefix(p.Name(), args[0])) {
+				if !p.Revoked && (all || len(args[0]) >= 4 && strings.HasPrefix(fullName(&p), args[0])) {
 					meant = append(meant, p)
 				}
 			}
@@ -154,7 +160,7 @@ func (d *personDesk) revoke(c *cobra.Command, kept passkey.Store, p *passkey.Pas
 	if err := kept.Revoke(c.Context(), p.ID); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(c.OutOrStdout(), "revoked: %s %q\n", p.Name()[:12], p.Label)
+	_, err := fmt.Fprintf(c.OutOrStdout(), "revoked: %s %q\n", shortName(p), p.Label)
 	return err
 }
 

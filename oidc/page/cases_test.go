@@ -79,7 +79,7 @@ var cases = []struct {
 	{"choose-one", 200, page.Choose{Means: means[:1], Refused: authn.Unsuitable, Return: back}},
 	{"insufficient", 403, page.Insufficient{Means: means[:2], Cancel: action}},
 	{"insufficient-none", 403, page.Insufficient{Cancel: action}},
-	{"consent", 200, page.Consent{Action: action, Person: "Anne Peeters", Scopes: scopes, Terms: &page.Terms{URL: "https://chl.example/cgu", Version: "2026-03"}}},
+	{"consent", 200, page.Consent{Action: action, Person: "Anne Peeters", Scopes: scopes, Terms: &page.Terms{URL: "https://chl.example/cgu", Version: "2026-03"}, Later: back}},
 	{"consent-missing", 200, page.Consent{Action: action, Scopes: scopes[:3], Terms: &page.Terms{URL: "https://chl.example/cgu", Title: "Charte d’usage"}, TermsMissing: true}},
 	{"consent-plain", 200, page.Consent{Action: action, Scopes: scopes[:2]}},
 	{"logout", 200, page.Logout{Action: action, Person: "Anne Peeters", Hidden: []page.Field{{Name: "state", Value: "s-1"}}}},

@@ -202,6 +202,8 @@ type Consent struct {
 	Terms *Terms
 	// TermsMissing says that it was allowed without accepting the terms.
 	TermsMissing bool
+	// Later is where it is withdrawn: a link, to the page of Consents.
+	Later string
 }
 
 // A Scope is something that an application asks for.

@@ -215,6 +215,7 @@ func TestSaid(t *testing.T) {
 		{name: "a means without an address", page: page.Choose{Means: []page.Offer{{URL: "vbscript:x"}, {URL: "/b", Label: "B"}}}, want: []string{"B"}, not: []string{"vbscript"}},
 		{name: "unknown scope", page: page.Consent{Action: action, Scopes: []page.Scope{{Name: "urn:x:y"}}}, want: []string{"urn:x:y"}},
 		{name: "own words of a scope", page: page.Consent{Action: action, Scopes: []page.Scope{{Name: "email", Text: "courriel"}}}, want: []string{"courriel"}, not: []string{"adresse électronique"}},
+		{name: "withdrawn later", page: page.Consent{Action: action, Later: back}, want: []string{"à tout moment"}, markup: []string{`<a href="` + back + `" target="_blank" rel="noopener noreferrer">Vos accords`}},
 		{name: "terms", page: page.Consent{Action: action, Terms: &page.Terms{URL: "https://t.example/", Version: "3"}},
 			want:   []string{"Conditions générales d’utilisation (3)", "(nouvel onglet)"},
 			markup: []string{`type="checkbox" value="accepted"`, `rel="noopener noreferrer"`}},
