@@ -244,7 +244,7 @@ func TestWrong(t *testing.T) {
 		{"authorities in the wrong place", `key: tls.key}`, `key: tls.key, authorities: [ca.pem]}`, "listen: authorities are of the listener that asks for certificates"},
 		{"invented people", "sandbox: true", "sandbox: false", "establishments[0] (etab1): accounts: the people of the file are invented, and this establishment is no sandbox"},
 		{"a key of another kind", "algorithm: ES256", "algorithm: PS256", `key 2: algorithm "PS256" on P-256`},
-		{"no key", "file: es256.key", "file: none.key", "establishments[0] (etab1): keys[1]: open"},
+		{"no key", "file: es256.key", "file: none.key", "establishments[0] (etab1): keys[1]: certs: unavailable"},
 		{"no clients", "clients: clients.yaml", "clients: none.yaml", "establishments[0] (etab1): clients: open"},
 		{"accounts in two places", "{people: people.yaml}", "{people: people.yaml, directory: {base: x}}", "accounts: one of people and directory"},
 		{"a kind of means", "kind: passkey", "kind: horoscope", `means[1] (passkey): kind "horoscope" is none of`},

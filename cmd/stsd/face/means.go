@@ -205,7 +205,7 @@ func (c *Config) relyingParty(u *UpstreamConfig, redirect string) (r rp.Config, 
 		}
 	}
 	if u.SigningKey != "" {
-		if r.SigningKey, err = readKey(c.path(u.SigningKey)); err != nil {
+		if r.SigningKey, err = certs.ReadKey(c.path(u.SigningKey)); err != nil {
 			return r, err
 		}
 	}
