@@ -692,6 +692,10 @@ func (p *Provider) unredirected(w http.ResponseWriter, r *http.Request, err erro
 		c.code, c.event.Outcome = code, audit.Fault
 	case code == string(goidc.ErrorCodeInternalError):
 		status = http.StatusInternalServerError
+	case c != nil && c.endpoint == endpointAttempt && code == string(goidc.ErrorCodeInvalidRequest):
+		// There is no such attempt any more: somebody went back, or to lunch.
+		p.write(w, r, status, page.Expired{})
+		return nil
 	}
 	p.write(w, r, status, page.Error{Code: code, AuditID: id})
 	return nil

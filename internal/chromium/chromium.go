@@ -63,7 +63,9 @@ func Open(t *testing.T, servers ...*x509.Certificate) *Window {
 	err := chromedp.Listen(ctx, func(event any) {
 		switch event := event.(type) {
 		case *log.EventEntryAdded:
-			w.complain(event.Entry.Text + " " + event.Entry.URL)
+			if !strings.Contains(event.Entry.Text, "the server responded with a status of") { // of the page itself, which is meant
+				w.complain(event.Entry.Text + " " + event.Entry.URL)
+			}
 		case *runtime.EventConsoleAPICalled:
 			w.complain("a message to the console")
 		case *runtime.EventExceptionThrown:

@@ -108,6 +108,7 @@ func (w *world) apacheServer(t *testing.T) {
 	}
 	conf := fmt.Sprintf(apacheConf, dir, modules)
 	for _, id := range apacheClients {
+		w.release(w.apache[id])
 		at, err := url.Parse(w.apache[id])
 		if err != nil {
 			t.Fatal(err)

@@ -44,6 +44,7 @@ func TestOnward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.release(w.onward)
 	serve("127.0.0.1:"+at.Port(), func(w http.ResponseWriter, r *http.Request) {
 		to := "code"
 		switch {
@@ -54,7 +55,7 @@ func TestOnward(t *testing.T) {
 		}
 		http.Redirect(w, r, elsewhere+"/"+to, http.StatusFound)
 	})
-	q := url.Values{"response_type": {"code"}, "client_id": {"rp-onward"}, "redirect_uri": {w.onward + "/cb"}, "scope": {"openid profile"}, "ui_locales": {"fr"},
+	q := url.Values{"response_type": {"code"}, "client_id": {"rp-onward"}, "redirect_uri": {w.onward + "/cb"}, "scope": {"openid profile"}, "ui_locales": {"fr"}, "prompt": {"consent"},
 		"code_challenge_method": {"S256"}, "code_challenge": {strings.Repeat("x", 43)}}
 	begin := w.issuer + "/authorize?" + q.Encode()
 	c := chromium.Open(t, server)

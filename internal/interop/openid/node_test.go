@@ -92,6 +92,7 @@ func TestOpenIDClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.release(w.told)
 	p.must(t, members{"do": "listen", "port": told.Port(), "pair": w.pki.path("server"), "jwks": w.issuer + "/jwks", "issuer": w.issuer})
 	for _, r := range relyings {
 		t.Run(strings.TrimPrefix(r.id, "rp-"), func(t *testing.T) {
