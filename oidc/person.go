@@ -158,6 +158,9 @@ func (p *Provider) enrolled(w http.ResponseWriter, r *http.Request) {
 			return p.record(r.Context(), c)
 		},
 		Refused: func(_ *http.Request, err error) {
+			if c.recorded { // it stands in the trail, and was not kept: that stands there too
+				c.recorded, c.event.ID, c.event.Outcome = false, audit.NewID(p.now()), 0
+			}
 			c.cause, c.code = err, "temporarily_unavailable"
 			var refusal *authn.Refusal
 			if errors.As(err, &refusal) {

@@ -292,11 +292,49 @@ func TestEnrolmentUnrecorded(t *testing.T) {
 	if got := k.json(b, k.origin, asJSON, map[string]any{"ticket": text, "credential": credential}); got.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%d %s", got.StatusCode, got.text)
 	}
-	if all, err := k.passkeys.Of(t.Context(), "a1"); len(all) != 0 || err != nil {
-		t.Errorf("%+v, %v", all, err)
+	if n := k.number("a1"); n != 0 { // not even one that was taken out of use
+		t.Errorf("%d passkeys", n)
 	}
 	if got := k.json(b, k.origin, asJSON, map[string]any{"ticket": "x"}); got.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a refusal that cannot be recorded: %d %s", got.StatusCode, got.text)
+	}
+}
+
+// TestEnrolmentNotKept: what was recorded and could not be kept stands in the trail as that.
+func TestEnrolmentNotKept(t *testing.T) {
+	k := openKeyed(t, web(t))
+	b := k.entered("password", "alice")
+	text := k.ticket("a1", time.Hour)
+	options := k.json(b, k.origin, asJSON, map[string]any{"ticket": text})
+	credential := k.device(options.text)
+	if got := k.json(b, k.origin, asJSON, map[string]any{"ticket": text, "credential": credential}); got.StatusCode != http.StatusNoContent {
+		t.Fatal(got.text)
+	}
+	// The same credential again, as a device would not send it: it is taken already.
+	text = k.ticket("a1", time.Hour)
+	options = k.json(b, k.origin, asJSON, map[string]any{"ticket": text})
+	all, err := k.kept.Of(t.Context(), "a1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := virtual.ParseAttestationOptions(options.text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := virtual.NewCredential(virtual.KeyTypeEC2)
+	key.ID = all[0].ID
+	again := virtual.CreateAttestationResponse(virtual.RelyingParty{ID: "localhost", Name: "Hôpital", Origin: k.origin},
+		virtual.NewAuthenticatorWithOptions(virtual.AuthenticatorOptions{UserHandle: []byte(parsed.UserID)}), key, *parsed)
+	before := len(k.trail(audit.OperationEnrolment))
+	if got := k.json(b, k.origin, asJSON, map[string]any{"ticket": text, "credential": json.RawMessage(again)}); got.StatusCode != http.StatusForbidden || !strings.Contains(got.text, "unsuitable") {
+		t.Errorf("%d %s", got.StatusCode, got.text)
+	}
+	events := k.trail(audit.OperationEnrolment)[before:]
+	if len(events) != 2 || events[0].Outcome != audit.Success || events[1].Outcome != audit.Refused || events[0].ID == events[1].ID || events[0].Credential != events[1].Credential {
+		t.Errorf("recorded %+v", events)
+	}
+	if n := k.number("a1"); n != 1 {
+		t.Errorf("%d passkeys", n)
 	}
 }
 

@@ -193,10 +193,10 @@ establishments:
 	// Alice logs in by her password and consents.
 	const verifier = "dBjftJeZ4CVP-mBxMEkR9Xp9RBLcWfpfpy3bqTxhxCw"
 	sum := sha256.Sum256([]byte(verifier))
-	a, page := v.do(http.MethodGet, issuer+"/authorize?"+url.Values{"response_type": {"code"}, "client_id": {"records"}, "redirect_uri": {"https://records.example/cb"},
+	a, _ := v.do(http.MethodGet, issuer+"/authorize?"+url.Values{"response_type": {"code"}, "client_id": {"records"}, "redirect_uri": {"https://records.example/cb"},
 		"scope": {"openid profile"}, "state": {"s"}, "nonce": {"n"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"}}.Encode(), "", "")
 	attempt := a.Request.URL.String()
-	_, page = v.do(http.MethodGet, attempt+"/m/password", "", "")
+	_, page := v.do(http.MethodGet, attempt+"/m/password", "", "")
 	a, page = v.form(attempt+"/m/password", url.Values{"username": {"alice"}, "password": {"a password"}, "token": {formToken(t, page)}})
 	if !strings.HasSuffix(a.Request.URL.Path, "/consent") {
 		t.Fatalf("at %s: %d %s", a.Request.URL, a.StatusCode, page)

@@ -47,6 +47,9 @@ here as its SHA-256.`,
 			if err != nil {
 				return err
 			}
+			if !d.Enrols() {
+				return errors.New("the establishment has no means of the kind passkey")
+			}
 			if err := d.record(c, audit.Event{Operation: audit.OperationEnrolment, Action: audit.ActionTicket}); err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,11 @@ func (d *Desk) Passkeys() (passkey.Store, error) {
 		return nil, errors.New("the establishment has no credentials: passkeys are kept in their database")
 	}
 	return d.kept.Store, nil
+}
+
+// Enrols says whether the establishment has a means for which a passkey is enrolled.
+func (d *Desk) Enrols() bool {
+	return slices.ContainsFunc(d.k.Means, func(m MeansConfig) bool { return m.Kind == "passkey" })
 }
 
 // Codes are the secrets of one-time codes, and what writes them for a device.

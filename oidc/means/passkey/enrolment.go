@@ -90,11 +90,12 @@ func (m *Means) begin(ctx context.Context, ticket, session string, proven *authn
 // Finish takes the answer of the device to what Begin gave, and keeps the passkey. The ticket is used up by it, and not by an
 // answer that is refused.
 func (m *Means) Finish(ctx context.Context, ticket string, answer []byte, proven *authn.Account, now time.Time) (*Passkey, error) {
-	return m.finish(ctx, ticket, "", answer, proven, now)
+	return m.finish(ctx, ticket, "", answer, proven, now, nil)
 }
 
-// finish is Finish for the session of a browser in which it was begun.
-func (m *Means) finish(ctx context.Context, ticket, session string, answer []byte, proven *authn.Account, now time.Time) (*Passkey, error) {
+// finish is Finish for the session of a browser in which it was begun. Before is told what will be kept, before it is, and can
+// refuse it; nil lets all be kept.
+func (m *Means) finish(ctx context.Context, ticket, session string, answer []byte, proven *authn.Account, now time.Time, before func(*Passkey) error) (*Passkey, error) {
 	t, err := m.ticket(ctx, ticket, proven, now)
 	if err != nil {
 		return nil, err
@@ -132,6 +133,11 @@ func (m *Means) finish(ctx context.Context, ticket, session string, answer []byt
 		return nil, gone(err)
 	}
 	p := &Passkey{ID: made.ID, Account: t.Account, Handle: st.Session.UserID, Label: t.Label, By: t.By, Created: now, Record: *made}
+	if before != nil {
+		if err := before(p); err != nil {
+			return nil, err
+		}
+	}
 	if err := m.config.Store.Add(ctx, p); errors.Is(err, ErrTaken) {
 		return nil, &authn.Refusal{Reason: authn.Unsuitable, Cause: err}
 	} else if err != nil {
@@ -192,8 +198,8 @@ type Enrolment struct {
 	Proven func(*http.Request) (*authn.Account, error)
 	// Session names the session of the browser: what was begun in one is finished in no other. Nil: sessions are not told apart.
 	Session func(*http.Request) string
-	// Enrolled is told what was enrolled, for the trail, before the browser is; an error refuses. Refused is told why not. Both are
-	// required.
+	// Enrolled is told what is enrolled, for the trail, before it is kept: an error refuses. Refused is told why not, at last also of
+	// what Enrolled was told of and could not be kept. Both are required.
 	Enrolled func(*http.Request, *Passkey) error
 	Refused  func(*http.Request, error)
 	Now      func() time.Time // time.Now if nil
@@ -261,12 +267,6 @@ func (e *Enrolment) serve(w http.ResponseWriter, r *http.Request) (json.RawMessa
 	if in.Credential == nil {
 		return e.Means.begin(r.Context(), in.Ticket, session, proven, now)
 	}
-	made, err := e.Means.finish(r.Context(), in.Ticket, session, in.Credential, proven, now)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.Enrolled(r, made); err != nil {
-		return nil, errors.Join(err, e.Means.config.Store.Revoke(r.Context(), made.ID)) // what stands in no trail is of no use
-	}
-	return nil, nil
+	_, err = e.Means.finish(r.Context(), in.Ticket, session, in.Credential, proven, now, func(p *Passkey) error { return e.Enrolled(r, p) })
+	return nil, err
 }

@@ -25,11 +25,11 @@ func TestSessions(t *testing.T) {
 	}
 	answer := d.create(t, options)
 	for _, session := range []string{"", "elsewhere"} {
-		if p, err := m.finish(t.Context(), text, session, answer, alice, start); p != nil || !refusedFor(err, authn.NotProven, "another session") {
+		if p, err := m.finish(t.Context(), text, session, answer, alice, start, nil); p != nil || !refusedFor(err, authn.NotProven, "another session") {
 			t.Errorf("in session %q: %+v, %v", session, p, err)
 		}
 	}
-	if _, err := m.finish(t.Context(), text, "here", answer, alice, start); err != nil {
+	if _, err := m.finish(t.Context(), text, "here", answer, alice, start, nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {

@@ -127,7 +127,7 @@
       }
       location.assign(form.dataset.done);
     });
-    ticket.value = decodeURIComponent(location.hash.slice(1));
+    ticket.value = location.hash.slice(1); // a ticket is written in letters that addresses leave as they are
     form.hidden = false;
   };
 
