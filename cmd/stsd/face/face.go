@@ -124,6 +124,8 @@ func (f *Face) establish(c *Config) (e *establishments, err error) {
 		if e.secure, err = c.listener("secure", &c.Secure, true); err != nil {
 			return e, err
 		}
+	} else if err = only(&c.Secure, "a listener without an address"); err != nil {
+		return e, fmt.Errorf("secure: %w", err)
 	}
 	outside, err := c.outside()
 	if err != nil {
@@ -157,6 +159,9 @@ const controlPath = "/control/"
 // control makes the interface for an authority; nil where there is no reader.
 func (f *Face) control(c *Config, e *establishments) (*control.Handler, error) {
 	if len(c.Control.Readers) == 0 {
+		if c.Control.Least != 0 || c.Control.PerMinute != 0 {
+			return nil, errors.New("control: no readers")
+		}
 		return nil, nil
 	}
 	k := control.Config{
