@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -344,5 +346,131 @@ func TestStores(t *testing.T) {
 	defer f.Close()
 	if v, err := f.store.Get(t.Context(), "k"); err != nil || string(v) != "v" {
 		t.Errorf("after a restart: %q %v", v, err)
+	}
+}
+
+// TestEnds: a listener that fails ends Serve, a face that never served gives its addresses back, and closes once.
+func TestEnds(t *testing.T) {
+	c, err := read(t, files(t), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(c, shared(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Listen(nil); err != nil {
+		t.Fatal(err)
+	}
+	address := f.plain.listener.Addr().String()
+	for range 2 {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	again, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatalf("a face that never served keeps its address: %v", err)
+	}
+	again.Close()
+
+	if f, err = New(c, shared(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Listen(nil); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- f.Serve() }()
+	f.secure.listener.Close()
+	if err := <-ended; err == nil {
+		t.Error("half a face serves on")
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReplaceUnderLoad: while it is replaced again and again, everybody is answered, by the old or the new, at both listeners.
+func TestReplaceUnderLoad(t *testing.T) {
+	dir := files(t)
+	c, err := read(t, dir, good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(c, shared(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Listen(nil); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- f.Serve() }()
+	roots := x509.NewCertPool()
+	root, err := x509.ParseCertificate(testpki.Load().EHealthRoot.DER())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots.AddCert(root)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var load sync.WaitGroup
+	var answered [4]atomic.Int64
+	for i := range answered {
+		load.Go(func() {
+			base := f.Addresses()[i%2]
+			for n := 0; ctx.Err() == nil; n++ {
+				transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
+				browser := &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+				for path, want := range map[string]int{
+					"/etab/1/.well-known/openid-configuration": http.StatusOK, "/etab/1/jwks": http.StatusOK, "/control/v1/indicators": http.StatusUnauthorized,
+					"/etab/1/authorize?client_id=web&response_type=code&scope=openid&redirect_uri=https://client.example/cb&code_challenge=dBjftJeZ4CVP-mBxMEkR9Xp9RBLcWfpfpy3bqTxhxCw&code_challenge_method=S256": http.StatusSeeOther,
+				} {
+					a, err := browser.Get(base + path)
+					if err != nil {
+						t.Errorf("%s: %v", path, err)
+						continue
+					}
+					text, err := io.ReadAll(a.Body)
+					a.Body.Close()
+					limited := want == http.StatusUnauthorized && a.StatusCode == http.StatusTooManyRequests
+					if err != nil || a.StatusCode != want && !limited || a.Header.Get("Strict-Transport-Security") == "" {
+						t.Errorf("%s: %d %v %.300s", path, a.StatusCode, err, text)
+					}
+				}
+				transport.CloseIdleConnections()
+				answered[i].Add(1)
+			}
+		})
+	}
+	for n := range 12 {
+		name := fmt.Sprintf("names: {fr: \"Hôpital %d\"}", n)
+		next, err := read(t, dir, strings.Replace(good, `names: {fr: "Hôpital d'essai"}`, name, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Check(next); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Replace(next); err != nil {
+			t.Fatal(err)
+		}
+		for before := answered[n%4].Load(); answered[n%4].Load() == before && !t.Failed(); { // what is in force answers before it is replaced
+			time.Sleep(time.Millisecond)
+		}
+	}
+	stop()
+	load.Wait()
+	limit, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := f.Shutdown(limit); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }
