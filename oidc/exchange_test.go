@@ -245,3 +245,17 @@ func TestExchangeIdle(t *testing.T) {
 		t.Errorf("an exchange woke the session: %q", said)
 	}
 }
+
+// TestAuthenticators: of all that share a store, one admits an authenticator.
+func TestAuthenticators(t *testing.T) {
+	store := NewMemoryStore(1<<20, nil)
+	key := [32]byte{1}
+	for i, want := range []bool{true, false} {
+		if fresh, err := (Authenticators{Store: store}).Add(key, time.Time{}, time.Minute); fresh != want || err != nil {
+			t.Errorf("%d: %t, %v", i, fresh, err)
+		}
+	}
+	if fresh, err := (Authenticators{Store: NewMemoryStore(1, nil)}).Add(key, time.Time{}, time.Minute); fresh || err == nil {
+		t.Errorf("without room: %t, %v", fresh, err)
+	}
+}

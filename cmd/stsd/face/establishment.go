@@ -47,6 +47,9 @@ func (f *Face) establishment(c *Config, k *Establishment, outside *http.Client, 
 			SessionLifetime: time.Duration(k.Lifetimes.Session), SessionIdle: time.Duration(k.Lifetimes.Idle),
 		},
 	}
+	if k.SecureIssuer != "" && c.Secure.Address == "" {
+		errs = append(errs, errors.New("secure-issuer: no listener asks for a certificate (secure)"))
+	}
 	for i, key := range k.Keys {
 		signer, err := certs.ReadKey(c.path(key.File))
 		wrong(fmt.Sprintf("keys[%d]", i), err)
