@@ -17,13 +17,13 @@ func TestTokenAllocations(t *testing.T) {
 		algorithm               string
 		key                     *testpki.Leaf
 		code, refresh, exchange float64
-	}{{"ES256", &pki.STSP256, 665, 675, 225}, {"RS256", &pki.STS, 545, 555, 160}} {
+	}{{"ES256", &pki.STSP256, 755, 765, 245}, {"RS256", &pki.STS, 625, 635, 182}} {
 		e := newEstablishment(t, c.algorithm, c.key, &pki.STS, 0)
 		for _, l := range []struct {
 			*grantLane
 			most  float64
 			asked int
-		}{{e.codes(), c.code, 8}, {e.refreshes(8 + 100), c.refresh, 9}, {e.exchanges(&pki.STS), c.exchange, 1}} {
+		}{{e.codes(), c.code, 8}, {e.refreshes(8 + 100), c.refresh, 9}, {e.exchanges(&pki.STS), c.exchange, 3}} {
 			t.Run(c.algorithm+"/"+l.name, func(t *testing.T) {
 				l.establishment.TB = t
 				got, keys := l.heap(100), l.operationsHeap()

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/sha256"
@@ -34,38 +35,30 @@ func (unsigned) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { ret
 // finish puts at_hash into the ID token of an answer and signs it: whoever exchanges the access token beside it for another's is found out
 // (OpenID Connect Core section 3.1.3.6).
 func (p *Provider) finish(b *buffer, algorithm string) error {
-	answer, claims := map[string]json.RawMessage{}, map[string]any{}
-	var access, draft string
+	var answer struct {
+		Access string `json:"access_token"`
+		ID     string `json:"id_token"`
+	}
 	if err := json.Unmarshal(b.body.Bytes(), &answer); err != nil {
 		return fmt.Errorf("oidc: an answer with a draft: %w", err)
 	}
-	if err := errors.Join(json.Unmarshal(answer["access_token"], &access), json.Unmarshal(answer["id_token"], &draft)); err != nil {
-		return fmt.Errorf("oidc: an answer with a draft: %w", err)
-	}
-	parts := strings.Split(draft, ".")
-	if len(parts) != 3 {
-		return errors.New("oidc: a draft that is no token")
+	parts := strings.Split(answer.ID, ".")
+	if len(parts) != 3 || answer.Access == "" {
+		return errors.New("oidc: a draft that is no token, or stands beside none")
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return fmt.Errorf("oidc: a draft: %w", err)
+	if err != nil || len(payload) < 3 || payload[len(payload)-1] != '}' || !json.Valid(payload) {
+		return errors.New("oidc: a draft that says nothing")
 	}
-	members := map[string]json.RawMessage{}
-	if err := json.Unmarshal(payload, &members); err != nil {
-		return fmt.Errorf("oidc: a draft: %w", err)
-	}
-	for name, value := range members {
-		claims[name] = value
-	}
-	hash := sha256.Sum256([]byte(access)) // of all algorithms that there are
-	claims["at_hash"] = base64.RawURLEncoding.EncodeToString(hash[:len(hash)/2])
-	token, err := p.signed("", algorithm, claims)
+	hash := sha256.Sum256([]byte(answer.Access)) // of all algorithms that there are
+	payload = append(payload[:len(payload)-1], `,"at_hash":"`...)
+	payload = base64.RawURLEncoding.AppendEncode(payload, hash[:len(hash)/2])
+	token, err := p.signedText("", algorithm, append(payload, `"}`...))
 	if err != nil {
 		return err
 	}
-	if answer["id_token"], err = json.Marshal(token); err != nil {
-		return err
-	}
+	whole := bytes.Replace(b.body.Bytes(), []byte(answer.ID), []byte(token), 1)
 	b.body.Reset()
-	return json.NewEncoder(&b.body).Encode(answer)
+	b.body.Write(whole)
+	return nil
 }

@@ -251,11 +251,16 @@ func (p *Provider) post(ctx context.Context, to string, form url.Values) error {
 
 // signed makes a JWT of a type, or of none.
 func (p *Provider) signed(kind, algorithm string, claims map[string]any) (string, error) {
-	id, key, err := p.keys.signer(goidc.SignatureAlgorithm(algorithm))
+	text, err := json.Marshal(claims)
 	if err != nil {
 		return "", err
 	}
-	text, err := json.Marshal(claims)
+	return p.signedText(kind, algorithm, text)
+}
+
+// signedText makes a JWT of a type out of the text of its claims.
+func (p *Provider) signedText(kind, algorithm string, text []byte) (string, error) {
+	id, key, err := p.keys.signer(goidc.SignatureAlgorithm(algorithm))
 	if err != nil {
 		return "", err
 	}

@@ -149,8 +149,8 @@ func (s *system) openFace(p *problems) {
 	}
 }
 
-// nextFace reads and checks the configuration that a reload puts in force; nil where there is none, or none yet.
-func (s *system) nextFace(old *system) (*face.Config, error) {
+// nextFace makes what a reload puts in force; nil where there is none, or none yet. Who does not put it in force discards it.
+func (s *system) nextFace(old *system) (*face.Next, error) {
 	c, err := s.readFace()
 	if err != nil || old.face == nil {
 		return nil, err
@@ -158,11 +158,14 @@ func (s *system) nextFace(old *system) (*face.Config, error) {
 	if c == nil { // it comes and goes with a restart alone: until then it is there, with what it asks of the trail
 		return nil, s.retains(old.face.RetainsAudit())
 	}
-	retain, err := old.face.Check(c)
-	if err == nil {
-		err = s.retains(retain)
+	next, err := old.face.Prepare(c)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	if err := s.retains(next.RetainsAudit()); err != nil {
+		return nil, errors.Join(err, next.Discard())
+	}
+	return next, nil
 }
 
 // retains refuses a trail that is removed too soon for the clients of the face.

@@ -63,6 +63,11 @@ func (s *system) reload(path string) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil && oidc != nil {
+			err = errors.Join(err, oidc.Discard())
+		}
+	}()
 	decisions := next.decisionsSettings(next.rules, next.decisionClients)
 	if s.decisions != nil && c.Decisions.configured() {
 		if err := s.decisions.handler.Check(decisions); err != nil {
@@ -99,11 +104,7 @@ func (s *system) reload(path string) (err error) {
 	}
 	keys := needRestart(s.config, c)
 	if oidc != nil {
-		more, err := s.face.Replace(oidc) // it was checked
-		if err != nil {
-			return err
-		}
-		keys = append(keys, more...)
+		keys = append(keys, s.face.Commit(oidc)...)
 	}
 	if len(keys) > 0 {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)

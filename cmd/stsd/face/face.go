@@ -416,15 +416,30 @@ func (f *Face) close() error {
 // grace is for how long what was replaced is still there, for requests under way.
 const grace = 45 * time.Second
 
-// Check says what is wrong with a configuration that would replace the one in force, and whether a client of it wants the trail
-// kept.
-func (f *Face) Check(c *Config) (retains bool, err error) {
+// A Next is another configuration, made and checked, that is not in force yet. It is put in force by Commit, or given up by
+// Discard: one of the two.
+type Next struct {
+	config         *Config
+	establishments *establishments
+}
+
+// Prepare makes everything of another configuration: establishments, clients, keys, means, certificates of the listeners.
+func (f *Face) Prepare(c *Config) (*Next, error) {
 	e, err := f.establish(c)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	return e.retains(), e.end()
+	if (e.secure == nil) != (f.now.Load().secure == nil) {
+		return nil, errors.Join(errors.New("secure: the listener comes and goes with a restart alone"), e.end())
+	}
+	return &Next{c, e}, nil
 }
+
+// RetainsAudit says whether a client of it wants the trail kept.
+func (n *Next) RetainsAudit() bool { return n.establishments.retains() }
+
+// Discard gives it up.
+func (n *Next) Discard() error { return n.establishments.end() }
 
 // RetainsAudit says whether a client wants the trail kept three months at least (EXI FI 36).
 func (f *Face) RetainsAudit() bool { return f.now.Load().retains() }
@@ -440,17 +455,11 @@ func (e *establishments) retains() bool {
 	return false
 }
 
-// Replace puts another configuration in force: establishments, clients, keys, means, certificates of the listeners. Sessions and
-// grants stay. It names the keys that differ and count only after a restart.
-func (f *Face) Replace(c *Config) (restart []string, err error) {
-	e, err := f.establish(c)
-	if err != nil {
-		return nil, err
-	}
-	if (e.secure == nil) != (f.now.Load().secure == nil) {
-		return nil, errors.Join(errors.New("secure: the listener comes and goes with a restart alone"), e.end())
-	}
-	old := f.now.Swap(e)
+// Commit puts another configuration in force; it cannot fail. Sessions and grants stay. It names the keys that differ and count
+// only after a restart.
+func (f *Face) Commit(n *Next) (restart []string) {
+	c := n.config
+	old := f.now.Swap(n.establishments)
 	f.known()
 	if c.Listen.Address != f.config.Listen.Address || c.Secure.Address != f.config.Secure.Address {
 		restart = append(restart, "the addresses of the OpenID Connect face")
@@ -467,5 +476,14 @@ func (f *Face) Replace(c *Config) (restart []string, err error) {
 			f.shared.Log.Warn("what was replaced was not closed", "cause", err)
 		}
 	})
-	return restart, nil
+	return restart
+}
+
+// Replace prepares another configuration and puts it in force.
+func (f *Face) Replace(c *Config) (restart []string, err error) {
+	n, err := f.Prepare(c)
+	if err != nil {
+		return nil, err
+	}
+	return f.Commit(n), nil
 }

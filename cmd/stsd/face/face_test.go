@@ -198,7 +198,11 @@ func TestFace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Check(next); err != nil {
+	given, err := f.Prepare(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := given.Discard(); err != nil { // nothing of it is in force
 		t.Fatal(err)
 	}
 	restart, err := f.Replace(next)
@@ -450,7 +454,11 @@ func TestReplaceUnderLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.Check(next); err != nil {
+		given, err := f.Prepare(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := given.Discard(); err != nil { // nothing of it is in force
 			t.Fatal(err)
 		}
 		if _, err := f.Replace(next); err != nil {
