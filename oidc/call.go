@@ -41,7 +41,8 @@ type call struct {
 	locales     string // ui_locales
 	hint        string // the sub of an id_token_hint that verified
 	sid         string // of the session of a token that is exchanged
-	outage      error  // of the store
+	outage      error  // of the store, or of a federation
+	party       *party // of a federation: the client, if it is not registered otherwise
 	cause       error
 	code        string // that was answered
 }
@@ -91,6 +92,9 @@ func (c *call) about(g *goidc.Grant, r *released) {
 func (c *call) known(k *client.Client, method string) {
 	c.client = k
 	c.event.Client, c.event.Mode = k.ID(), method
+	if c.party != nil {
+		c.event.Policies = c.party.resolved.Anchor
+	}
 }
 
 func (c *call) held() {
