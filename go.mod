@@ -25,6 +25,7 @@ require (
 	github.com/pquerna/otp v1.5.0
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/prometheus/client_golang v1.25.0
+	github.com/redis/go-redis/v9 v9.23.0
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/rs/zerolog v1.28.0
 	github.com/russellhaering/goxmldsig v1.6.1
@@ -44,6 +45,8 @@ require (
 	pgregory.net/rapid v1.3.0
 	software.sslmate.com/src/go-pkcs12 v0.6.0
 )
+
+require go.uber.org/atomic v1.12.0 // indirect
 
 require (
 	github.com/fxamacker/cbor/v2 v2.9.4 // indirect

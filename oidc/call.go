@@ -1,16 +1,21 @@
 package oidc
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"sceau/audit"
+	"sceau/oidc/authn"
 	"sceau/oidc/client"
 )
 
@@ -27,6 +32,7 @@ const (
 	endpointIntrospect
 	endpointRevoke
 	endpointLogout
+	endpointKeys
 )
 
 // A call is one request, as far as it is known: what the library's hooks need of it and what the trail keeps of it. It goes with the
@@ -37,12 +43,14 @@ type call struct {
 	recorded    bool
 	client      *client.Client
 	certificate *x509.Certificate
-	presented   string // the refresh token
-	locales     string // ui_locales
-	hint        string // the sub of an id_token_hint that verified
-	sid         string // of the session of a token that is exchanged
-	outage      error  // of the store, or of a federation
-	party       *party // of a federation: the client, if it is not registered otherwise
+	presented   string      // the refresh token
+	shown       string      // what is asked about, revoked, or opens userinfo
+	locales     string      // ui_locales
+	hint        string      // the sub of an id_token_hint that verified
+	sid         string      // of the session of a token that is exchanged
+	outage      error       // of the store, or of a federation
+	pages       authn.Pages // of the attempt that a form was sent to
+	party       *party      // of a federation: the client, if it is not registered otherwise
 	cause       error
 	code        string // that was answered
 }
@@ -74,6 +82,27 @@ func (c *call) issued(t audit.Token) {
 	if c != nil {
 		c.event.Tokens = append(c.event.Tokens, t)
 	}
+}
+
+// presents puts the token that was shown into the record: by its identifier where it was verified, by its digest in any case.
+func (c *call) presents(b *buffer) {
+	if c.shown == "" {
+		return
+	}
+	t := audit.Token{Use: audit.Presented, Kind: "token", Value: c.shown}
+	if verified := b.status < http.StatusBadRequest && (c.endpoint == endpointUserInfo || bytes.Contains(b.body.Bytes(), []byte(`"active":true`))); verified {
+		t.Kind = "access_token"
+		if _, rest, ok := strings.Cut(c.shown, "."); ok {
+			payload, _, _ := strings.Cut(rest, ".")
+			var claims struct {
+				ID string `json:"jti"`
+			}
+			if text, err := base64.RawURLEncoding.DecodeString(payload); err == nil && json.Unmarshal(text, &claims) == nil {
+				t.ID, t.Value = claims.ID, ""
+			}
+		}
+	}
+	c.issued(t)
 }
 
 // about says whose grant the request is about.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -89,13 +90,36 @@ func (p *Provider) identity(r *released, scope string) map[string]any {
 				m["email"], m["email_verified"] = a.Email, a.EmailVerified
 			}
 		case "identity":
-			for _, number := range numbers {
-				put(number, numberOf(r, number))
-			}
+			maps.Copy(m, known(r))
 		}
 	}
 	return m
 }
+
+// known are the numbers of a person, and what the means learned of him beside: of a professional, by Pro Santé Connect, SubjectNameID and
+// SubjectRole. They are given under the scope identity.
+func known(r *released) map[string]any {
+	m := map[string]any{}
+	for name, values := range r.Login.Attributes {
+		switch {
+		case len(values) == 0 || slices.Contains(claims, name) || slices.Contains(protocol, name):
+		case len(values) == 1:
+			m[name] = values[0]
+		default:
+			m[name] = values
+		}
+	}
+	for _, number := range numbers {
+		if value := numberOf(r, number); value != "" {
+			m[number] = value
+		}
+	}
+	return m
+}
+
+// protocol are claims that say what a token is, besides those of claims: nothing that is said of a person takes their names.
+var protocol = []string{"nbf", "jti", "azp", "cnf", "act", "may_act", "scope", "client_id", "grant_id", "at_hash", "c_hash", "s_hash", "events", "active",
+	"token_type", "username"}
 
 // numberOf is the one number of a kind that a person has: of the account or, where that has none, by which he authenticated.
 func numberOf(r *released, kind string) string {
@@ -171,11 +195,7 @@ func (p *Provider) tokenClaims(_ context.Context, _ *goidc.Token, g *goidc.Grant
 			m["acr"] = r.ACR
 		}
 		if slices.Contains(strings.Fields(g.Scopes), "identity") { // for who exchanges the token
-			for _, number := range numbers {
-				if value := numberOf(r, number); value != "" {
-					m[number] = value
-				}
-			}
+			maps.Copy(m, known(r))
 		}
 	}
 	return m

@@ -127,6 +127,29 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// TestKnown: what a means learned of a person is told under the scope identity, in every token, and takes the name of nothing else.
+func TestKnown(t *testing.T) {
+	h := exchanging(t)
+	h.card.attributes = map[string][]string{"SubjectNameID": {"899700000001"}, "SubjectRole": {"10^1.2.250.1.213.1.1.5.5", "21^1.2.250.1.213.1.1.5.5"},
+		"sub": {"another"}, "cnf": {"x"}, "acr": {"eidas3"}, "scope": {"all"}}
+	for _, c := range []struct {
+		scope string
+		want  any
+	}{{"openid identity", "899700000001"}, {"openid profile", nil}} {
+		b := h.browser()
+		code := b.login(b.get(h.request("client_id", "portal", "scope", c.scope)), "card", "alice").answered(t).Get("code")
+		_, got := h.certified(redeeming(code, "client_id", "portal"), testpki.Load().Organisation, "/token")
+		for what, said := range map[string]map[string]any{"ID token": h.claimsOf(got.ID), "access token": h.claimsOf(got.Access)} {
+			if said["SubjectNameID"] != c.want || said["sub"] != "etab1:a1" || said["acr"] != nil || said["cnf"] == "x" || said["scope"] == "all" {
+				t.Errorf("%s of %q: %v", what, c.scope, said)
+			}
+			if roles, _ := said["SubjectRole"].([]any); c.want != nil && len(roles) != 2 {
+				t.Errorf("%s: roles %v", what, said["SubjectRole"])
+			}
+		}
+	}
+}
+
 // TestExchangeRefused: who is not the holder gets nothing, whichever way he comes (H1, O6).
 func TestExchangeRefused(t *testing.T) {
 	h := exchanging(t)

@@ -48,6 +48,9 @@ func TestCodeFlow(t *testing.T) {
 			t.Errorf("access token: no %s", name)
 		}
 	}
+	if events := h.trail(audit.OperationUserinfo); len(events) != 1 || len(events[0].Tokens) != 1 || events[0].Tokens[0].ID != access["jti"] || events[0].Grant == "" {
+		t.Errorf("the trail of userinfo: %+v", events)
+	}
 	// EXI FI 35: from the token to the authentication.
 	login, code, token := h.trail(audit.OperationAuthentication), h.trail(audit.OperationAuthorization), h.trail(audit.OperationToken)
 	if len(login) != 1 || len(code) != 1 || len(token) != 1 {

@@ -61,9 +61,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	case "jwks":
-		w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keyCache.Seconds())))
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		p.buffered(w, r, &call{recorded: true})
+		p.buffered(w, r, &call{endpoint: endpointKeys, recorded: true})
 		return
 	case "static":
 		p.pages.Static().ServeHTTP(w, r)
@@ -114,6 +112,13 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return b.body.Write(p)
 }
 
+// drop forgets what was written: nothing of it has left.
+func (b *buffer) drop() {
+	clear(b.header)
+	b.status = 0
+	b.body.Reset()
+}
+
 // buffered lets the library answer, keeps the record, and then lets the answer go: what cannot be recorded does not happen.
 func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
 	b := &buffer{header: http.Header{}}
@@ -121,6 +126,7 @@ func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
 	inner.URL.Path, inner.URL.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
 	inner.Form, inner.PostForm = r.Form, r.PostForm
 	p.library.Load().ServeHTTP(b, inner)
+	c.presents(b)
 	p.answer(w, r, b, c)
 }
 
@@ -146,11 +152,19 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 		p.unavailable(w, r, c)
 		return
 	}
+	if c.pages != nil { // a form is answered by a redirect of the library, where the client is told of an error
+		w = page.Unchained(w, r, c.pages)
+	}
 	maps.Copy(w.Header(), b.header)
 	switch c.endpoint {
 	case endpointUserInfo:
 		if b.status == http.StatusUnauthorized { // RFC 6750 section 3
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		}
+	case endpointKeys:
+		if b.status == http.StatusOK {
+			w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keyCache.Seconds())))
+			w.Header().Set("Access-Control-Allow-Origin", "*")
 		}
 	case endpointToken, endpointPush, endpointIntrospect, endpointRevoke:
 		w.Header().Set("Cache-Control", "no-store")
@@ -241,7 +255,7 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 		}
 	}
 	if t := form.Get("token"); t != "" && (e == endpointIntrospect || e == endpointRevoke) {
-		c.event.Tokens = append(c.event.Tokens, audit.Token{Use: audit.Presented, Kind: "token", Value: t})
+		c.shown = t
 	}
 	// From here on the client is who it says: what it showed for that goes no further.
 	for _, name := range []string{"client_assertion", "client_assertion_type", "client_secret"} {
@@ -277,6 +291,7 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 	}
 	r, c := p.call(r, endpointUserInfo, audit.OperationUserinfo)
 	c.held()
+	_, c.shown, _ = strings.Cut(r.Header.Get("Authorization"), " ")
 	p.buffered(w, r, c)
 }
 

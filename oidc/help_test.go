@@ -115,6 +115,7 @@ type fakeMeans struct {
 	references []string
 	age        time.Duration // of what it proves
 	refusal    error
+	attributes map[string][]string
 }
 
 func (f *fakeMeans) References() []string { return f.references }
@@ -127,7 +128,8 @@ func (f *fakeMeans) Serve(w http.ResponseWriter, r *http.Request, a *authn.Attem
 	if f.refusal != nil {
 		return nil, f.refusal
 	}
-	return &authn.Proof{Identifier: authn.Identifier{Type: "username", Value: r.PostFormValue("person")}, References: f.references, Time: a.Now.Add(-f.age)}, nil
+	return &authn.Proof{Identifier: authn.Identifier{Type: "username", Value: r.PostFormValue("person")}, References: f.references, Attributes: f.attributes,
+		Time: a.Now.Add(-f.age)}, nil
 }
 
 var (
@@ -280,12 +282,7 @@ func (b *browser) post(to string, form url.Values) answer {
 func (b *browser) follow(a answer) answer {
 	b.Helper()
 	for range 10 {
-		to := a.Header.Get("Location")
-		if u, ok := strings.CutPrefix(a.Header.Get("Refresh"), "0; url="); ok {
-			to = strings.Trim(u, `"'`)
-		} else if u, ok := strings.CutPrefix(a.Header.Get("Refresh"), "0;url="); ok {
-			to = strings.Trim(u, `"'`)
-		}
+		to := a.onward()
 		if to == "" {
 			return a
 		}
@@ -346,12 +343,20 @@ func (b *browser) login(a answer, means, person string) answer {
 	return b.follow(b.post(u+"/m/"+means, url.Values{"person": {person}, "token": {hidden(form.text, "token")}}))
 }
 
+// onward is where an answer leads: by its status, or by a page.
+func (a answer) onward() string {
+	if _, to, ok := strings.Cut(a.Header.Get("Refresh"), "url="); ok {
+		return to
+	}
+	return a.Header.Get("Location")
+}
+
 // answered are the parameters with which the client was answered.
 func (a answer) answered(tb testing.TB) url.Values {
 	tb.Helper()
-	u, err := url.Parse(a.Header.Get("Location"))
+	u, err := url.Parse(a.onward())
 	if err != nil || !strings.HasPrefix(u.String(), back) {
-		tb.Fatalf("no answer to the client: %d %q %.600s", a.StatusCode, a.Header.Get("Location"), a.text)
+		tb.Fatalf("no answer to the client: %d %q %.600s", a.StatusCode, a.onward(), a.text)
 	}
 	return u.Query()
 }

@@ -117,6 +117,9 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request, as *goidc.Authn
 		v.Provider.write(w, r, http.StatusBadRequest, page.Error{Code: v.call.code, AuditID: v.call.event.ID.String()})
 		return goidc.StatusPending, nil
 	}
+	if r.Method == http.MethodPost {
+		v.call.pages = v.pages()
+	}
 	status, err := v.serve()
 	if status == goidc.StatusPending {
 		if err := putStore(as.Store, v.attempt); err != nil {
@@ -392,13 +395,13 @@ func (v *visit) pages() authn.Pages {
 	names := v.config.Names
 	view := page.View{
 		Static: v.path + "/static", Establishment: names[v.attempt.Language], Client: v.client.Name(v.attempt.Language),
-		Token: v.attempt.Token, Redirects: []string{origin(v.as.RedirectURI)}, Support: v.config.Support,
+		Token: v.attempt.Token, Support: v.config.Support,
 	}
 	if view.Establishment == "" {
 		view.Establishment = names["fr"]
 	}
 	if v.config.SecureIssuer != "" {
-		view.Redirects = append(view.Redirects, origin(v.config.SecureIssuer), origin(v.config.Issuer))
+		view.Redirects = []string{origin(v.config.SecureIssuer), origin(v.config.Issuer)}
 	}
 	return v.Provider.pages.For(v.r, v.attempt.Language, view)
 }
@@ -682,6 +685,9 @@ func personName(a *authn.Account) string {
 
 // unredirected writes the page of an error that cannot be told to the client: nobody knows whose browser is to be led where.
 func (p *Provider) unredirected(w http.ResponseWriter, r *http.Request, err error) error {
+	if b, ok := w.(*buffer); ok {
+		b.drop() // an attempt that answered, and then could not be kept
+	}
 	c := callOf(r.Context())
 	var known goidc.Error
 	code := string(goidc.ErrorCodeInternalError)

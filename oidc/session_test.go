@@ -21,7 +21,7 @@ func psc(tb testing.TB) client.Registration {
 func led(b *browser, a answer) string {
 	b.Helper()
 	a = b.follow(a)
-	if to := a.Header.Get("Location"); strings.HasPrefix(to, back) {
+	if to := a.onward(); strings.HasPrefix(to, back) {
 		u, err := url.Parse(to)
 		if err != nil {
 			b.Fatal(err)
@@ -89,6 +89,31 @@ func TestSessionRule(t *testing.T) {
 	// A new authentication, and it goes on; auth_time is that of the new one.
 	if got := led(b, b.login(b.get(h.request("client_id", "psc")), "card", "alice")); got != "code" {
 		t.Errorf("after a new authentication: %s", got)
+	}
+}
+
+// TestIdle: a session ends when it is not used for a while, however young its authentication is, and in any case after its life.
+func TestIdle(t *testing.T) {
+	h := openHouse(t, func(c *Config, _ *client.Options) { c.SessionIdle, c.SessionLifetime = 20*time.Minute, time.Hour }, web(t))
+	b := h.browser()
+	if got := led(b, b.login(b.get(h.request()), "card", "alice")); got != "code" {
+		t.Fatal(got)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{{19 * time.Minute, "code"}, {19 * time.Minute, "code"}, {19 * time.Minute, "code"}, {4 * time.Minute, "login_required"}} {
+		h.wait(c.after)
+		if got := led(b, b.get(h.request("prompt", "none"))); got != c.want {
+			t.Errorf("after %v more: %s, want %s", c.after, got, c.want)
+		}
+	}
+	if got := led(b, b.login(b.get(h.request()), "card", "alice")); got != "code" {
+		t.Fatal(got)
+	}
+	h.wait(20 * time.Minute)
+	if got := led(b, b.get(h.request("prompt", "none"))); got != "login_required" {
+		t.Errorf("unused: %s", got)
 	}
 }
 
@@ -261,7 +286,26 @@ func TestConsent(t *testing.T) {
 		t.Errorf("asked for: %s", got)
 	}
 	a = b.follow(b.get(h.request("prompt", "consent")))
-	if got := led(b, b.post(a.Request.URL.String(), url.Values{"decision": {"deny"}, "token": {hidden(a.text, "token")}})); got != "access_denied" {
-		t.Errorf("denied: %s", got)
+	a = b.post(a.Request.URL.String(), url.Values{"decision": {"deny"}, "token": {hidden(a.text, "token")}})
+	if got := led(b, a); got != "access_denied" || a.Header.Get("Location") != "" {
+		t.Errorf("denied: %s, led to %q", got, a.Header.Get("Location"))
+	}
+}
+
+// TestGivenUp: the client is told by a page that leads on. A redirect would be the middle of a chain that began with a form, which Chromium stops where
+// the client leads on to a host that the policy of the form's page does not know: a broker does.
+func TestGivenUp(t *testing.T) {
+	h := openHouse(t, nil, web(t))
+	b := h.browser()
+	a := b.follow(b.get(h.request()))
+	a = b.post(a.Request.URL.String()+"/cancel", url.Values{"token": {hidden(a.text, "token")}})
+	if a.StatusCode != http.StatusOK || a.Header.Get("Location") != "" {
+		t.Fatalf("%d, led to %q", a.StatusCode, a.Header.Get("Location"))
+	}
+	if got := led(b, a); got != "access_denied" {
+		t.Error(got)
+	}
+	if q := a.answered(t); q.Get("state") != "st" || q.Get("iss") != h.config.Issuer {
+		t.Error(q)
 	}
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -16,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sceau/audit"
+	"sceau/oidc/control"
 )
 
 // makeLogins is the script command "logins DIR": a journal of the OpenID Connect face with a file for each of three days of August
@@ -134,5 +137,28 @@ func TestServerKeepsTheTrail(t *testing.T) {
 				t.Errorf("%+v, %v", report, err)
 			}
 		})
+	}
+}
+
+// What is configured of a token is its SHA-256, and no two are one.
+func TestControlTokens(t *testing.T) {
+	seen := map[string]bool{}
+	for range 3 {
+		var out bytes.Buffer
+		c := controlTokenCommand()
+		c.SetOut(&out)
+		c.SetArgs(nil)
+		if err := c.Execute(); err != nil {
+			t.Fatal(err)
+		}
+		var token, hash string
+		if _, err := fmt.Sscanf(out.String(), "token %s\ntoken-hash sha256:%s\n", &token, &hash); err != nil {
+			t.Fatal(err, out.String())
+		}
+		sum := sha256.Sum256([]byte(token))
+		if hex.EncodeToString(sum[:]) != hash || len(token) < control.LeastTokenBytes || seen[token] {
+			t.Errorf("%s", out.String())
+		}
+		seen[token] = true
 	}
 }

@@ -24,7 +24,7 @@ func newControlCommand(now func() time.Time) *cobra.Command {
 		Use:   "control",
 		Short: "Report the policies in force, and how often they were applied",
 	}
-	c.AddCommand(controlReportCommand(now))
+	c.AddCommand(controlReportCommand(now), controlTokenCommand())
 	return c
 }
 

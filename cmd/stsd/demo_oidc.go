@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -287,9 +288,7 @@ func (a *demoApp) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	kept := &demoLogin{claims: map[string]any{}, hint: login.Tokens.ID}
 	for _, name := range login.Claims.Names() {
-		var value any
-		login.Claims.Decode(name, &value) // whatever it is, it is shown
-		kept.claims[name] = value
+		kept.claims[name] = claim(login.Claims, name)
 	}
 	id := randomText()
 	a.mu.Lock()
@@ -300,6 +299,20 @@ func (a *demoApp) callback(w http.ResponseWriter, r *http.Request) {
 	a.mu.Unlock()
 	http.SetCookie(w, &http.Cookie{Name: demoSession, Value: id, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// claim gives a claim as it is shown: whatever it is, and instants without an exponent.
+func claim(c rp.Claims, name string) (value any) {
+	var text json.RawMessage
+	if !c.Decode(name, &text) {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if d.Decode(&value) != nil {
+		return nil
+	}
+	return value
 }
 
 func (a *demoApp) logout(w http.ResponseWriter, r *http.Request) {

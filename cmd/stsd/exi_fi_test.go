@@ -22,7 +22,7 @@ type requirement struct {
 
 var (
 	requirementNumber = regexp.MustCompile(`^(EXI|RECO) FI [0-9]{2}$`)
-	testName          = regexp.MustCompile("^`([a-z][a-z/]*)\\.(Test[A-Za-z0-9]+)(/[a-z-]+)?`$")
+	testName          = regexp.MustCompile("^`([a-z][a-z0-9/]*)\\.(Test[A-Za-z0-9]+)(/[a-z-]+)?`$")
 )
 
 // requirements reads the tables of docs/exi-fi.md.

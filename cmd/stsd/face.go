@@ -19,9 +19,12 @@ import (
 
 // shared is what the OpenID Connect face has in common with the token service.
 func (s *system) shared() face.Shared {
-	l := latest{s}
+	l, counts := latest{s}, s.counts
+	if counts == nil {
+		counts = new(control.Counts) // of a check, which opens no trail
+	}
 	return face.Shared{Verifier: s.verifier, Recorder: s.journal, Now: s.now, Log: s.log, Policy: l, Release: l, Attributes: l, Catalogue: s.catalogue, Signing: l.signing,
-		Indicators: s.indicators, Counts: s.counts}
+		Indicators: s.indicators, Counts: counts}
 }
 
 // indicators are what an authority reads of the program itself.
@@ -159,13 +162,10 @@ func (s *system) nextFace(old *system) (*face.Config, error) {
 	return c, err
 }
 
-// federatedRetention is how long the trail is kept at least where persons are identified to Pro Santé Connect: three months (EXI FI 36).
-const federatedRetention = 92 * 24 * time.Hour
-
 // retains refuses a trail that is removed too soon for the clients of the face.
 func (s *system) retains(federated bool) error {
-	if r := s.config.retention(); federated && r > 0 && r < federatedRetention {
-		return fmt.Errorf("a client has the profile of Pro Santé Connect, and audit.retention is below %d days (EXI FI 36)", federatedRetention/(24*time.Hour))
+	if r := s.config.retention(); federated && r > 0 && r < control.LeastRetention {
+		return fmt.Errorf("a client has the profile of Pro Santé Connect, and audit.retention is below %d days (EXI FI 36)", control.LeastRetention/(24*time.Hour))
 	}
 	return nil
 }

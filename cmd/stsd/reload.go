@@ -48,6 +48,7 @@ func (s *system) reload(path string) (err error) {
 	next.decisionTLS, next.decisionClients = next.checkDecisions(p)
 	next.checkListeners(p)
 	next.checkNumbers(p)
+	next.checkRetention(p)
 	if len(p.list) > 0 {
 		return p.err()
 	}

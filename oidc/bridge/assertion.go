@@ -40,7 +40,7 @@ func decodeAssertion(text string) ([]byte, error) {
 		text = strings.TrimSuffix(strings.TrimSuffix(text, "="), "=")
 	}
 	octets, err := strict.DecodeString(text)
-	if err != nil {
+	if err != nil || strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0 { // encoding/base64 passes over line ends
 		return nil, refuse(BadSubjectToken, "not base64url")
 	}
 	if len(octets) > maxAssertionBytes {

@@ -214,10 +214,13 @@ func TestSAMLAttacks(t *testing.T) {
 		})
 	}
 	for name, text := range map[string]string{
-		"not base64url":  base64.StdEncoding.EncodeToString(append(bytes.Clone(good), '>', '?')) + "+/",
-		"line breaks":    encode(good)[:64] + "%0A" + encode(good)[64:],
-		"excess padding": encode([]byte("abcde")) + "===",
-		"trailing bits":  "PGF",
+		"not base64url":                base64.StdEncoding.EncodeToString(append(bytes.Clone(good), '>', '?')) + "+/",
+		"line breaks":                  encode(good)[:64] + "%0A" + encode(good)[64:],
+		"a line end":                   encode(good)[:64] + "\n" + encode(good)[64:],
+		"a carriage return at the end": encode(good) + "\r",
+		"a space":                      encode(good) + " ",
+		"excess padding":               encode([]byte("abcde")) + "===",
+		"trailing bits":                "PGF",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.t = t

@@ -221,6 +221,32 @@ func TestUpstream(t *testing.T) {
 	r.refused(bridge.AlreadyExchanged, r.client(), f) // O2: used once
 }
 
+// TestUpstreamAnswers: a provider that says active is not believed beyond what it says.
+func TestUpstreamAnswers(t *testing.T) {
+	r := newRig(t)
+	for name, c := range map[string]struct {
+		change func(*bridge.Token)
+		want   bridge.Reason
+	}{
+		"ended":         {func(t *bridge.Token) { t.Expires = now }, bridge.SubjectTokenExpired},
+		"not yet valid": {func(t *bridge.Token) { t.NotBefore = now.Add(time.Second) }, bridge.SubjectTokenNotYetValid},
+		"nobody's":      {func(t *bridge.Token) { t.Subject = "" }, bridge.BadSubjectToken},
+		"old":           {func(t *bridge.Token) { t.AuthTime = now.Add(-4 * time.Hour) }, bridge.AuthenticationTooOld},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.t, r.psc.answer = t, pscToken()
+			c.change(r.psc.answer)
+			r.refused(c.want, r.client(), r.tokenForm(opaque(psc), "scope", "records"))
+		})
+	}
+	// What he says of actors is about his tokens, not ours.
+	r.t, r.psc.answer = t, pscToken()
+	r.psc.answer.Actor, r.psc.answer.MayAct = &bridge.Actor{Subject: "x"}, &bridge.Actor{Subject: "y"}
+	if token := r.read(r.must(r.tokenForm(opaque(psc), "scope", "records"))); token.Actor != nil || token.MayAct != nil {
+		t.Errorf("act %+v, may_act %+v", token.Actor, token.MayAct)
+	}
+}
+
 // opaque is a token of another issuer that has the form of a JWT and no signature that we could verify.
 func opaque(issuer string) string {
 	payload, _ := json.Marshal(map[string]string{"iss": issuer})

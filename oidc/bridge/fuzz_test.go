@@ -61,6 +61,7 @@ func FuzzAssertion(f *testing.F) {
 	f.Add(encode([]byte("<Assertion/>")))
 	f.Add(encode(good[:len(good)/2]))
 	f.Add("")
+	f.Add(encode(good)[:40] + "\r\n" + encode(good)[40:])
 	f.Fuzz(func(t *testing.T, text string) {
 		r := r.with(t)
 		form := r.samlForm(nil)
@@ -73,6 +74,9 @@ func FuzzAssertion(f *testing.F) {
 			return
 		}
 		token := r.read(result)
+		if strings.ContainsAny(text, "\r\n ") {
+			t.Fatalf("%q is exchanged", text)
+		}
 		if token.Subject != personSub || token.Confirmation != bridge.Thumbprint(r.holder.DER) || token.Expires.After(now.Add(40*time.Minute)) || token.Claims["doctor"] != true {
 			t.Fatalf("%+v", token)
 		}
@@ -87,6 +91,7 @@ func FuzzToken(f *testing.F) {
 	f.Add(r.forge(`{"alg":"none","typ":"at+jwt","kid":"ec"}`, body(), func([]byte) []byte { return nil }))
 	f.Add(r.forge(`{"alg":"ES256","typ":"at+jwt","kid":"ec","crit":[]}`, body(), nil))
 	f.Add("..")
+	f.Add(good[:20] + "\n" + good[20:])
 	parts := strings.Split(good, ".")
 	f.Fuzz(func(t *testing.T, text string) {
 		token, err := r.tokens.Verify(context.Background(), text, bridge.AccessToken, now)
@@ -95,6 +100,9 @@ func FuzzToken(f *testing.F) {
 				t.Fatal("a token beside an error")
 			}
 			return
+		}
+		if strings.ContainsAny(text, "\r\n ") {
+			t.Fatalf("%q verifies", text)
 		}
 		// Of an ECDSA signature there are two; what is signed is one.
 		if got := strings.Split(text, "."); (got[0] != parts[0] || got[1] != parts[1]) && token.ID != "forged" {

@@ -119,7 +119,7 @@ func algorithmsOf(public crypto.PublicKey) []jose.SignatureAlgorithm {
 // open verifies a compact JWS with the key that choose gives for its header, and gives the payload. The form is judged before the key is asked for:
 // a JWE has five parts, a nested token a payload that is no object of claims.
 func open(token string, choose func(*header) (any, jose.SignatureAlgorithm, error)) ([]byte, error) {
-	if len(token) > maxJWT || strings.Count(token, ".") != 2 {
+	if len(token) > maxJWT || strings.Count(token, ".") != 2 || !visible(token) { // encoding/base64 passes over line ends
 		return nil, errors.New("not a compact JWS")
 	}
 	first, _, _ := strings.Cut(token, ".")

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -22,7 +23,7 @@ import (
 func TestNothingGrows(t *testing.T) {
 	pki := testpki.Load()
 	short := minipki.EHealth(minipki.Holder{Type: "SSIN", Value: testpki.AliceSSIN, Name: "ALICE EXAMPLE"})
-	short.NotBefore, short.NotAfter = testpki.NotBefore(), now.Add(25*time.Minute)
+	short.NotBefore, short.NotAfter = testpki.NotBefore(), now.Add(2*time.Minute)
 	ends := pki.Issue(pki.EHealthCA, short, pki.AliceEHealthP256.Key)
 	rapid.Check(t, func(rt *rapid.T) {
 		minutes := func(name string, from, to int) time.Duration {
@@ -107,6 +108,65 @@ func TestNothingGrows(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEachBound: each bound by itself ends what is made, where all others are later.
+func TestEachBound(t *testing.T) {
+	pki := testpki.Load()
+	end := now.Add(3 * time.Minute)
+	short := aliceTemplate()
+	short.NotBefore, short.NotAfter = testpki.NotBefore(), end
+	ends := pki.Issue(pki.EHealthCA, short, pki.AliceEHealthP256.Key)
+	shortSTS := minipki.EHealth(minipki.Holder{Type: "CBE", Value: testpki.ServiceCBE, Name: "EXAMPLE PLATFORM", Application: testpki.ServiceID})
+	shortSTS.NotBefore, shortSTS.NotAfter = testpki.NotBefore(), end
+	stsEnds := pki.Issue(pki.EHealthCA, shortSTS, pki.STSP256.Key)
+	to := []string{"requested_token_type", bridge.SAML1.String()}
+	for name, c := range map[string]struct {
+		conf func(*bridge.Config)
+		set  func(*rig)
+		form func(*rig) url.Values
+	}{
+		"the certificate, of a token":      {set: func(r *rig) { r.holder = &ends }, form: func(r *rig) url.Values { return r.samlForm(r.assertion(nil)) }},
+		"the certificate, of an assertion": {set: func(r *rig) { r.holder = &ends }, form: func(r *rig) url.Values { return r.tokenForm(r.accessToken(nil), to...) }},
+		"the certificate, of an upstream":  {set: func(r *rig) { r.holder = &ends }, form: func(r *rig) url.Values { return r.tokenForm(opaque(psc), "scope", "x") }},
+		"the assertion":                    {form: func(r *rig) url.Values { return r.samlForm(r.assertion(func(i *saml.Issue) { i.NotOnOrAfter = end })) }},
+		"the token": {form: func(r *rig) url.Values {
+			return r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Expires = end }), to...)
+		}},
+		"the actor token": {form: func(r *rig) url.Values {
+			return r.tokenForm(r.accessToken(nil), "actor_token", r.accessToken(func(t *bridge.Token) { t.Expires = end }), "actor_token_type", bridge.AccessToken.String())
+		}},
+		"the token service": {form: func(r *rig) url.Values {
+			out, err := saml.AppendAssertion(nil, r.issue(), signer(t, &stsEnds))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r.samlForm(out)
+		}},
+		"the signer of assertions": {conf: func(c *bridge.Config) {
+			c.Assertions.Signing = func(time.Time) (bridge.Signing, error) {
+				return bridge.Signing{Signer: signer(t, &pki.STS), NotBefore: testpki.NotBefore(), NotAfter: end}, nil
+			}
+		}, form: func(r *rig) url.Values { return r.tokenForm(r.accessToken(nil), to...) }},
+		"the authentication":   {conf: func(c *bridge.Config) { c.MaximumAge = 5 * time.Minute }, form: func(r *rig) url.Values { return r.tokenForm(r.accessToken(nil)) }},
+		"the configuration":    {conf: func(c *bridge.Config) { c.MaximumValidity = 3 * time.Minute }, form: func(r *rig) url.Values { return r.tokenForm(r.accessToken(nil)) }},
+		"policy":               {set: func(r *rig) { r.policy.answer.MaximumValidity = 3 * time.Minute }, form: func(r *rig) url.Values { return r.tokenForm(r.accessToken(nil)) }},
+		"what policy rests on": {set: func(r *rig) { r.policy.answer.Until = end }, form: func(r *rig) url.Values { return r.tokenForm(r.accessToken(nil)) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var change []func(*bridge.Config)
+			if c.conf != nil {
+				change = append(change, c.conf)
+			}
+			r := newRig(t, change...)
+			if c.set != nil {
+				c.set(r)
+			}
+			if result := r.must(c.form(r)); !result.Expires.Equal(end) {
+				t.Errorf("until %v, want %v", result.Expires, end)
+			}
+		})
+	}
 }
 
 // strength ranks references: what an establishment asks more of.

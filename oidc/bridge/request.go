@@ -107,9 +107,6 @@ func ParseRequest(form url.Values) (*Request, error) {
 	if max(len(r.SubjectToken), len(r.ActorToken)) > maxTokenBytes || len(r.SubjectIssuer) > maxIssuerBytes {
 		return nil, refuse(BadRequest, "too large")
 	}
-	if !visible(r.SubjectToken) || !visible(r.ActorToken) || !visible(r.SubjectIssuer) {
-		return nil, refuse(BadRequest, "a token with what no token has")
-	}
 	var err error
 	if r.SubjectTokenType, err = typeOf(form, "subject_token_type"); err != nil {
 		return nil, err
@@ -122,6 +119,10 @@ func ParseRequest(form url.Values) (*Request, error) {
 	}
 	if (r.ActorToken == "") != (r.ActorTokenType == 0) { // RFC 8693 section 2.1: each needs the other
 		return nil, refuse(BadRequest, "actor_token and actor_token_type go together")
+	}
+	// Whoever decodes an assertion reads every octet of its text.
+	if r.SubjectTokenType != SAML1 && !visible(r.SubjectToken) || r.ActorTokenType != SAML1 && !visible(r.ActorToken) || !visible(r.SubjectIssuer) {
+		return nil, refuse(BadRequest, "a token with what no token has")
 	}
 	if r.Requested, err = typeOf(form, "requested_token_type"); err != nil {
 		return nil, err

@@ -59,8 +59,19 @@ type Listener struct {
 
 // A StoreConfig says where sessions and grants are kept.
 type StoreConfig struct {
-	Kind     string `yaml:"kind"`
-	MaxBytes int    `yaml:"max-bytes"`
+	Kind             string `yaml:"kind"`
+	MaxBytes         int    `yaml:"max-bytes"`     // memory
+	File             string `yaml:"file"`          // sqlite
+	DSN              string `yaml:"dsn"`           // postgresql
+	Address          string `yaml:"address"`       // redis
+	Username         string `yaml:"username"`      // redis
+	Database         int    `yaml:"database"`      // redis
+	Prefix           string `yaml:"prefix"`        // redis
+	CA               string `yaml:"ca"`            // redis
+	ServerName       string `yaml:"server-name"`   // redis
+	PasswordFile     string `yaml:"password-file"` // postgresql, redis
+	UnverifiedServer bool   `yaml:"unverified-server"`
+	Connections      int    `yaml:"connections"`
 }
 
 // An Establishment is one issuer.

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,7 +90,7 @@ func (e *establishments) end() error {
 func New(c *Config, s Shared) (*Face, error) {
 	f := &Face{shared: s, config: c, connections: &certificate.Connections{Now: s.Now}, ending: make(chan struct{})}
 	if err := f.openStore(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("store: %w", err)
 	}
 	e, err := f.establish(c)
 	if err != nil {
@@ -105,22 +106,6 @@ func (f *Face) known() {
 	if f.shared.Counts != nil {
 		f.shared.Counts.Know(f.Indicators())
 	}
-}
-
-func (f *Face) openStore() error {
-	switch f.config.Store.Kind {
-	case "", "memory":
-		limit := f.config.Store.MaxBytes
-		if limit == 0 {
-			limit = 256 << 20
-		}
-		if limit < 1<<20 {
-			return fmt.Errorf("store: max-bytes: %d is less than a megabyte", limit)
-		}
-		f.store = oidc.NewMemoryStore(limit, nil)
-		return nil
-	}
-	return fmt.Errorf("store: kind %q is not memory", f.config.Store.Kind)
 }
 
 // establish makes what a configuration says, with the store that is open.
@@ -166,6 +151,9 @@ func (f *Face) establish(c *Config) (e *establishments, err error) {
 	return e, err
 }
 
+// controlPath is where the interface for an authority stands, and no issuer does.
+const controlPath = "/control/"
+
 // control makes the interface for an authority; nil where there is no reader.
 func (f *Face) control(c *Config, e *establishments) (*control.Handler, error) {
 	if len(c.Control.Readers) == 0 {
@@ -195,6 +183,11 @@ func (f *Face) control(c *Config, e *establishments) (*control.Handler, error) {
 			reader.Certificate = sha256.Sum256(ders[0])
 		}
 		k.Readers = append(k.Readers, reader)
+	}
+	for _, p := range e.providers {
+		if u, err := url.Parse(p.Issuer()); err == nil && strings.HasPrefix(u.Path+"/", controlPath) {
+			return nil, fmt.Errorf("control: the issuer %s stands where the interface for an authority does", p.Issuer())
+		}
 	}
 	h, err := control.New(k)
 	if err != nil {
@@ -325,7 +318,7 @@ func (f *Face) Listen(bound map[string]net.Listener) error {
 
 func (f *Face) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	e := f.now.Load()
-	if e.control != nil && strings.HasPrefix(r.URL.Path, "/control/") {
+	if e.control != nil && strings.HasPrefix(r.URL.Path, controlPath) {
 		e.control.ServeHTTP(w, r)
 		return
 	}
