@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"maps"
@@ -112,6 +113,12 @@ func (p *Provider) publish() error {
 		return nil
 	}
 	c, given := *f.Publish, f.Publish.Metadata
+	for i, k := range c.Keys {
+		public, ok := publicOf(k.Signer).(interface{ Equal(crypto.PublicKey) bool })
+		if ok && slices.ContainsFunc(p.config.Keys, func(own Key) bool { return public.Equal(own.Signer.Public()) }) {
+			return fmt.Errorf("oidc: %s: federation: key %d signs tokens too (OpenID Federation 3.1.1)", p.config.Issuer, i+1)
+		}
+	}
 	c.Entity, c.Now = p.config.Issuer, p.now
 	c.Metadata = func() (map[string]map[string]any, error) {
 		m := map[string]map[string]any{}
@@ -141,6 +148,13 @@ func (p *Provider) publish() error {
 	}
 	p.published = made.Handler()
 	return nil
+}
+
+func publicOf(s crypto.Signer) crypto.PublicKey {
+	if s == nil {
+		return nil
+	}
+	return s.Public()
 }
 
 // party resolves a relying party that is not registered. The error is errNoClient or a *federation.Error.

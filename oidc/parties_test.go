@@ -712,6 +712,7 @@ func TestFederationConfig(t *testing.T) {
 		"an age beyond any":       {Federation{Resolver: resolver, Scopes: []string{"openid"}, Session: client.SessionRegistration{MaxAuthenticationAge: 48 * time.Hour}}, "max-authentication-age"},
 		"a consent that is none":  {Federation{Resolver: resolver, Scopes: []string{"openid"}, Consent: "perhaps"}, "consent"},
 		"terms of nobody":         {Federation{Resolver: resolver, Scopes: []string{"openid"}, Consent: client.ConsentTerms}, "terms"},
+		"a key of the tokens":     {Federation{Publish: &federation.PublisherConfig{Keys: []federation.Key{{Signer: h.config.Keys[0].Signer, Algorithm: "ES256"}}}}, "key 1 signs tokens too"},
 		"nothing to sign with":    {Federation{Publish: &federation.PublisherConfig{}}, "keys"},
 		"a superior that is none": {Federation{Publish: &federation.PublisherConfig{Keys: []federation.Key{{Signer: key(t), Algorithm: "ES256"}}, AuthorityHints: []string{"http://a.example"}}}, "entity identifier"},
 	} {
