@@ -21,7 +21,7 @@ fuzz:
 
 # The benchmarks that the README quotes.
 bench:
-	go test ./bench -run '^$$' -bench 'Ratio|Stage|HTTP|Admit|Journal|Growth' -benchtime 60x -timeout 30m -table -
+	go test ./bench -run '^$$' -bench 'Ratio|Stage|HTTP|Admit|Journal|Growth|Token' -benchtime 60x -timeout 30m -table -
 
 lint:
 	test -z "$$(gofmt -l .)"

@@ -15,7 +15,7 @@ const ServiceOIDC = "oidc"
 const (
 	OperationAuthentication = "authentication" // a means proved who someone is, or refused him
 	OperationAuthorization  = "authorization"  // a code was issued for a client out of a session, or refused
-	OperationConsent        = "consent"        // a person agreed to what a client gets, or to terms, or did not
+	OperationConsent        = "consent"        // a person agreed to what a client gets, or to terms, or did not; or withdrew it (ActionWithdraw)
 	OperationToken          = "token"          // a code or a refresh token was redeemed, or a client asked for itself
 	OperationExchange       = "exchange"       // a token was given for another (RFC 8693, RFC 7522)
 	OperationUserinfo       = "userinfo"
@@ -24,6 +24,13 @@ const (
 	OperationLogout         = "logout"      // a client or a person asked for the end of a session
 	OperationSessionEnd     = "session-end" // a session ended, and its clients were told
 	OperationEnrolment      = "enrolment"   // a credential was given to a person, or taken away
+)
+
+// The Action of events that undo: of OperationConsent and OperationEnrolment; and of those that an administrator did.
+const (
+	ActionWithdraw = "withdraw" // of a consent: it was withdrawn
+	ActionRemove   = "remove"   // of a credential: it was taken away
+	ActionTicket   = "ticket"   // of a credential: somebody may enrol one
 )
 
 // OIDCOperations gives the operations of ServiceOIDC.

@@ -31,11 +31,13 @@ func TestMain(m *testing.M) {
 var results table
 
 type table struct {
-	races    []raceResult
-	stages   []stageResult
-	admits   []admitResult
-	journals []journalResult
-	growths  []*growth
+	races        []raceResult
+	stages       []stageResult
+	admits       []admitResult
+	journals     []journalResult
+	growths      []*growth
+	tokens       []tokenResult
+	tokenGrowths []*growth
 }
 
 type raceResult struct {
@@ -45,6 +47,17 @@ type raceResult struct {
 	handler, floor, keys, naive, naiveValidated     time.Duration // the least, a request
 	outsideKeys                                     time.Duration
 	handlerCost, keysCost, naiveCost, validatedCost cost
+}
+
+type tokenResult struct {
+	name, algorithm, sts  string
+	rounds, signatures    int
+	verifies              bool
+	target                float64
+	ratio                 comparison
+	request, operations   time.Duration // the least, a request
+	cost                  cost
+	operationsAllocations float64
 }
 
 type stageResult struct {
@@ -95,6 +108,7 @@ func (t *table) write(w io.Writer) {
 	t.writeAdmits(w)
 	t.writeJournals(w)
 	t.writeGrowths(w)
+	t.writeTokens(w)
 }
 
 func (t *table) writeRaces(w io.Writer) {
@@ -176,6 +190,32 @@ func (t *table) writeJournals(w io.Writer) {
 	fmt.Fprintln(w, "\n| journal | CPU µs | elapsed µs |\n|---|---|---|")
 	for _, j := range t.journals {
 		fmt.Fprintf(w, "| %s | %s | %s |\n", j.kind, micro(j.used), micro(j.took))
+	}
+}
+
+func (t *table) writeTokens(w io.Writer) {
+	if len(t.tokens) > 0 {
+		fmt.Fprintf(w, "\nThe token endpoint. Public-key operations are the signatures of the answer's tokens and, of an exchange, the verification of the assertion; the\n"+
+			"target is held against them. Ratios of the quietest tenth of %d rounds (median, best against best).\n\n", t.tokens[0].rounds)
+		fmt.Fprintln(w, "| request | tokens | signatures | request / public-key operations | target | request / one signature | request, µs | operations, µs | outside them, µs | allocations (in the operations), KB |")
+		fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
+	}
+	for _, r := range t.tokens {
+		name, operations, single := r.name, fmt.Sprint(r.signatures), ""
+		if r.verifies {
+			name, operations = name+", STS "+r.sts, operations+", 1 verified"
+		} else {
+			single = fmt.Sprintf("%.1f", r.ratio.quiet*float64(r.signatures))
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %.0f (%.0f), %.0f |\n", name, r.algorithm, operations, r.ratio.text(2),
+			target("≤ %.1f", r.target, r.ratio.quiet <= r.target), single, micro(r.request), micro(r.operations), micro(r.ratio.apart),
+			r.cost.allocations, r.operationsAllocations, r.cost.bytes/1024)
+	}
+	if len(t.tokenGrowths) > 0 {
+		fmt.Fprintf(w, "\nGrowth of the token endpoint: a code for two ES256 tokens, the least of %d rounds and their median.\n", len(t.tokenGrowths[0].sizes[0].times[0]))
+	}
+	for _, g := range t.tokenGrowths {
+		g.write(w)
 	}
 }
 

@@ -233,20 +233,27 @@ func (s *Signer) Usable(at time.Time) error {
 	return nil
 }
 
+// ReadKey reads the one private key of a file in PEM: PKCS #8, or the older forms of RSA and EC. Its error quotes nothing of the key.
+func ReadKey(path string) (crypto.Signer, error) {
+	content, err := readSmallFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseKeyPEM(content)
+}
+
 // loadPEM reads a key and certificates in PEM.
 func loadPEM(keyFile, certificateFile string) (crypto.Signer, [][]byte, error) {
-	content, err := readSmallFile(keyFile)
+	key, err := ReadKey(keyFile)
 	if err != nil {
 		return nil, nil, err
 	}
-	key, err := parseKeyPEM(content)
+	if certificateFile == "" {
+		certificateFile = keyFile
+	}
+	content, err := readSmallFile(certificateFile)
 	if err != nil {
 		return nil, nil, err
-	}
-	if certificateFile != "" {
-		if content, err = readSmallFile(certificateFile); err != nil {
-			return nil, nil, err
-		}
 	}
 	ders, err := splitCertificates(content)
 	return key, ders, err

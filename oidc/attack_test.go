@@ -3,10 +3,12 @@ package oidc
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,6 +24,7 @@ import (
 
 	"sceau/audit"
 	"sceau/oidc/authn"
+	"sceau/oidc/bridge"
 	"sceau/oidc/client"
 )
 
@@ -217,8 +220,8 @@ func TestO3Redirects(t *testing.T) {
 			t.Errorf("an attempt whose address was taken away: %d %s", a.StatusCode, a.Header.Get("Location"))
 		}
 	}
-	if a := b.post(at+"/cancel", url.Values{"token": {hidden(a.text, "token")}}); a.Header.Get("Location") != "" {
-		t.Errorf("and cancelled: %s", a.Header.Get("Location"))
+	if a := b.post(at+"/cancel", url.Values{"token": {hidden(a.text, "token")}}); a.onward() != "" {
+		t.Errorf("and cancelled: %s", a.onward())
 	}
 	if a := b.follow(b.get(h.request("redirect_uri", "https://client.example/new"))); a.StatusCode != http.StatusOK {
 		t.Errorf("an address that is new: %d %s", a.StatusCode, a.Header.Get("Location"))
@@ -563,14 +566,16 @@ func TestO7Conditions(t *testing.T) {
 		`{"id_token":{"acr":{"essential":true,"values":[3]}}}`:                                                           "invalid_request",
 		`{"id_token":{"acr":true}}`:                                                                                      "invalid_request",
 		`{"id_token":[]}`:                                                                                                "invalid_request",
-		`[]`:                                                                                                             "invalid_request",
-		`null`:                                                                                                           "invalid_request",
-		`{`:                                                                                                              "invalid_request",
-		`{"id_token":{"sub":{"value":"etab1:a1"}}}`:                                                                      "code",
-		`{"id_token":{"sub":{"value":"etab1:b2"}}}`:                                                                      "login_required",
-		`{"id_token":{"sub":{"essential":true,"value":"etab1:b2"},"name":null}}`:                                         "login_required",
-		`{"id_token":{"sub":{"value":1}}}`:                                                                               "invalid_request",
-		`{"id_token":{"sub":{"values":["etab1:a1"]}}}`:                                                                   "invalid_request",
+		`{"id_token":{"acr":{"essential":true,"values":["eidas3"]}},"id_token":{}}`:                                      "invalid_request", // one reader has the first, another the last
+		`{"id_token":{"acr":{"essential":true,"values":["eidas3"],"essential":false}}}`:                                  "invalid_request",
+		`[]`:   "invalid_request",
+		`null`: "invalid_request",
+		`{`:    "invalid_request",
+		`{"id_token":{"sub":{"value":"etab1:a1"}}}`:                              "code",
+		`{"id_token":{"sub":{"value":"etab1:b2"}}}`:                              "login_required",
+		`{"id_token":{"sub":{"essential":true,"value":"etab1:b2"},"name":null}}`: "login_required",
+		`{"id_token":{"sub":{"value":1}}}`:                                       "invalid_request",
+		`{"id_token":{"sub":{"values":["etab1:a1"]}}}`:                           "invalid_request",
 	} {
 		if got := led(b, b.get(h.request("claims", claims, "prompt", "none"))); got != want {
 			t.Errorf("claims %s: %s, want %s", claims, got, want)
@@ -691,7 +696,7 @@ func TestO7Changes(t *testing.T) {
 		defer reload(weak)
 		_, got := login("card")
 		reload(web(t, func(r *client.Registration) { r.GrantTypes = []string{client.AuthorizationCode} }))
-		if status, again := refresh(got.Refresh); status < 400 || status >= 500 || again.Error != "unauthorized_client" {
+		if status, again := refresh(got.Refresh); status != http.StatusBadRequest || again.Error != "unauthorized_client" {
 			t.Errorf("a refresh: %d %+v", status, again)
 		}
 		if _, again := login("card"); again.Refresh != "" {
@@ -802,6 +807,24 @@ func TestO8Forms(t *testing.T) {
 	a = b.login(b.get(h.request()), "card", "bob")
 	if got := led(b, b.post(a.Request.URL.String(), url.Values{"decision": {"deny"}, "token": {hidden(a.text, "token")}})); got != "access_denied" {
 		t.Errorf("denied: %s", got)
+	}
+	// What is over is over: an attempt that gave its code or was given up, and one whose session ended in its midst.
+	for _, path := range []string{"", "/go", "/consent", "/m/card"} {
+		for name, at := range map[string]string{"agreed to": at, "denied": strings.TrimSuffix(a.Request.URL.String(), "/consent")} {
+			if got := b.get(at + path); got.StatusCode < 400 || got.onward() != "" {
+				t.Errorf("an attempt that was %s, at %q: %d %s", name, path, got.StatusCode, got.onward())
+			}
+		}
+	}
+	b = h.browser()
+	a = b.login(b.get(h.request()), "card", "bob")
+	out := b.get(h.config.Issuer + "/logout")
+	b.post(h.config.Issuer+"/logout", url.Values{"decision": {"logout"}, "token": {hidden(out.text, "token")}})
+	if got := b.post(a.Request.URL.String(), url.Values{"decision": {"allow"}, "token": {hidden(a.text, "token")}}); strings.Contains(b.follow(got).onward(), "code=") {
+		t.Error("consent after logout gave a code")
+	}
+	if got := led(b, b.get(strings.TrimSuffix(a.Request.URL.String(), "/consent")+"/go")); got == "code" {
+		t.Error("an attempt goes on after logout")
 	}
 	b = h.browser()
 	a = b.follow(b.get(h.request()))
@@ -1070,4 +1093,91 @@ func TestPaths(t *testing.T) {
 	if answer := b.post(h.config.Issuer+"/authorize?state=address", form).answered(t); answer.Get("state") != "" {
 		t.Errorf("%v", answer)
 	}
+}
+
+// TestO8Exchange: a token that is read before a session ends is exchanged for nothing after.
+func TestO8Exchange(t *testing.T) {
+	h := openHouse(t, nil, web(t))
+	b := h.browser()
+	_, got := h.ask("/token", redeeming(b.login(b.get(h.request()), "card", "alice").answered(t).Get("code")))
+	sid, _ := h.claimsOf(got.Access)["sid"].(string)
+	minter := exchangeMinter{h.Provider, bridge.JWTs{Issuer: h.config.Issuer, Keys: h.exchangeKeys, Sign: h.exchangeSigner, Active: h.active}}
+	mint := func() error {
+		_, err := minter.Mint(context.WithValue(context.Background(), callKey{}, &call{sid: sid}), &bridge.Token{
+			ID: random(), Issuer: h.config.Issuer, Confirmation: digest("certificate"), Type: bridge.AccessToken, Subject: "etab1:a1", ClientID: "web", Audience: []string{"web"}, IssuedAt: time.Now(), Expires: time.Now().Add(time.Minute), AuthTime: time.Now(), Methods: cardReferences,
+		})
+		return err
+	}
+	if err := mint(); err != nil {
+		t.Fatal(err)
+	}
+	b.get(h.config.Issuer + "/logout?" + parameters("id_token_hint", got.ID).Encode())
+	if err := mint(); !errors.Is(err, bridge.ErrToken) {
+		t.Errorf("after logout: %v", err)
+	}
+}
+
+// TestSlowStore: who does not wait any longer gets nothing out of a store that answers later, and what he asked for is good once.
+func TestSlowStore(t *testing.T) {
+	s := &slow{Store: NewMemoryStore(64<<20, nil)}
+	h := openHouse(t, func(c *Config, _ *client.Options) { c.Store = s }, web(t))
+	code := h.code()
+	s.hold(true)
+	ctx, leave := context.WithCancel(context.Background())
+	r := must(http.NewRequestWithContext(ctx, http.MethodPost, h.config.Issuer+"/token", strings.NewReader(redeeming(code).Encode())))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth("web", webSecret)
+	done := make(chan error, 1)
+	go func() {
+		_, err := h.browser().client.Do(r)
+		done <- err
+	}()
+	s.wait()
+	leave()
+	if err := <-done; err == nil {
+		t.Error("an answer to who left")
+	}
+	s.hold(false)
+	if status, got := h.ask("/token", redeeming(code)); status != http.StatusOK && got.Error != "invalid_grant" {
+		t.Errorf("and again: %d %+v", status, got)
+	}
+	if status, _ := h.ask("/token", redeeming(code)); status != http.StatusBadRequest {
+		t.Errorf("and a third time: %d", status)
+	}
+}
+
+// A slow store answers when it is let, or with the error of a context that is over.
+type slow struct {
+	Store
+	mu      sync.Mutex
+	held    chan struct{}
+	waiting chan struct{}
+}
+
+func (s *slow) hold(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on {
+		s.held, s.waiting = make(chan struct{}), make(chan struct{}, 100)
+		return
+	}
+	close(s.held)
+	s.held = nil
+}
+
+func (s *slow) wait() { <-s.waiting }
+
+func (s *slow) Get(ctx context.Context, key string) ([]byte, error) {
+	s.mu.Lock()
+	held, waiting := s.held, s.waiting
+	s.mu.Unlock()
+	if held != nil {
+		waiting <- struct{}{}
+		select {
+		case <-held:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return s.Store.Get(ctx, key)
 }

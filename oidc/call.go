@@ -33,6 +33,7 @@ const (
 	endpointRevoke
 	endpointLogout
 	endpointKeys
+	endpointPerson // the pages of the establishment itself: enrolment, consents
 )
 
 // A call is one request, as far as it is known: what the library's hooks need of it and what the trail keeps of it. It goes with the
@@ -47,12 +48,20 @@ type call struct {
 	shown       string      // what is asked about, revoked, or opens userinfo
 	locales     string      // ui_locales
 	hint        string      // the sub of an id_token_hint that verified
-	sid         string      // of the session of a token that is exchanged
+	subject     string      // the token that is exchanged
+	sid         string      // of its session
+	consent     string      // on which its grant stands
 	outage      error       // of the store, or of a federation
-	pages       authn.Pages // of the attempt that a form was sent to
 	party       *party      // of a federation: the client, if it is not registered otherwise
+	pages       authn.Pages // of the attempt that a form was sent to
+	drafting    bool        // what is signed next is an ID token without its at_hash
+	draft       string      // the algorithm of one that was
 	cause       error
 	code        string // that was answered
+
+	// What the text says that a grant of this call keeps of ours: see releasedOf.
+	released     *released
+	releasedText string
 }
 
 type callKey struct{}
@@ -65,7 +74,8 @@ func callOf(ctx context.Context) *call {
 // call begins the record of a request.
 func (p *Provider) call(r *http.Request, e endpoint, operation string) (*http.Request, *call) {
 	c := &call{endpoint: e}
-	c.event = audit.Event{ID: audit.NewID(p.now()), Time: p.now(), Service: audit.ServiceOIDC, Operation: operation, Establishment: p.config.Tenant}
+	now := p.now()
+	c.event = audit.Event{ID: audit.NewID(now), Time: now, Service: audit.ServiceOIDC, Operation: operation, Establishment: p.config.Tenant}
 	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		c.event.Remote = audit.ClassifyRemote(at.Addr())
 		c.event.Sealed.Source = at.Addr()

@@ -24,6 +24,8 @@ type released struct {
 	Login   login         `json:"login"`
 	ACR     string        `json:"acr,omitempty"`
 	Account authn.Account `json:"account"`
+	// Consent is the id of the Consent on which the grant stands; empty where none was asked.
+	Consent string `json:"consent,omitempty"`
 	// Until is when the authentication is too old for the client: no token is issued from then on, and none outlives it.
 	Until time.Time `json:"until"`
 }
@@ -48,10 +50,19 @@ func getStore(store map[string]any, value any) error {
 	return json.Unmarshal([]byte(text), value)
 }
 
-func releasedOf(g *goidc.Grant) (*released, error) {
+// releasedOf reads it, once a call as long as it is the same: every hook of the library asks. Who changes it changes a copy.
+func releasedOf(ctx context.Context, g *goidc.Grant) (*released, error) {
+	c := callOf(ctx)
+	text, _ := g.Store[storeKey].(string)
+	if c != nil && c.released != nil && c.releasedText == text {
+		return c.released, nil
+	}
 	r := &released{}
 	if err := getStore(g.Store, r); err != nil {
 		return nil, fmt.Errorf("grant %s: %w", g.ID, err)
+	}
+	if c != nil {
+		c.released, c.releasedText = r, text
 	}
 	return r, nil
 }
@@ -156,7 +167,7 @@ func (p *Provider) mails(address string) bool {
 }
 
 func (p *Provider) idTokenClaims(ctx context.Context, g *goidc.Grant) map[string]any {
-	r, err := releasedOf(g)
+	r, err := releasedOf(ctx, g)
 	if err != nil {
 		return nil // a token without auth_time: granted has refused before
 	}
@@ -164,21 +175,19 @@ func (p *Provider) idTokenClaims(ctx context.Context, g *goidc.Grant) map[string
 	m["azp"] = g.ClientID
 	id := random()
 	m["jti"] = id
-	expires := p.bounded(time.Now().Add(p.config.IDToken), r)
+	// The age of the authentication goes by our clock, and the end of the token by the system's.
+	expires := time.Now().Add(min(p.config.IDToken, r.Until.Sub(p.now())))
 	m["exp"] = expires.Unix()
-	callOf(ctx).issued(audit.Token{Use: audit.Issued, Kind: "id_token", ID: id, Expires: expires})
+	c := callOf(ctx)
+	c.issued(audit.Token{Use: audit.Issued, Kind: "id_token", ID: id, Expires: expires})
+	if c != nil && c.endpoint == endpointToken {
+		c.drafting = true
+	}
 	return m
 }
 
-func (p *Provider) bounded(until time.Time, r *released) time.Time {
-	if r.Until.Before(until) {
-		return r.Until
-	}
-	return until
-}
-
 func (p *Provider) userInfoClaims(ctx context.Context, g *goidc.Grant) map[string]any {
-	r, err := releasedOf(g)
+	r, err := releasedOf(ctx, g)
 	if err != nil {
 		return nil
 	}
@@ -187,9 +196,9 @@ func (p *Provider) userInfoClaims(ctx context.Context, g *goidc.Grant) map[strin
 }
 
 // tokenClaims are those of an access token (RFC 9068 section 2.2).
-func (p *Provider) tokenClaims(_ context.Context, _ *goidc.Token, g *goidc.Grant) map[string]any {
+func (p *Provider) tokenClaims(ctx context.Context, _ *goidc.Token, g *goidc.Grant) map[string]any {
 	m := map[string]any{"aud": p.config.Issuer, "tid": p.config.Tenant}
-	if r, err := releasedOf(g); err == nil {
+	if r, err := releasedOf(ctx, g); err == nil {
 		m["oid"], m["sid"], m["auth_time"], m["amr"] = r.Subject, r.SID, r.Login.Time.Unix(), r.Login.References
 		if r.ACR != "" {
 			m["acr"] = r.ACR
@@ -201,13 +210,13 @@ func (p *Provider) tokenClaims(_ context.Context, _ *goidc.Token, g *goidc.Grant
 	return m
 }
 
-func (p *Provider) tokenOptions(_ context.Context, g *goidc.Grant, c *goidc.Client) goidc.TokenOptions {
+func (p *Provider) tokenOptions(ctx context.Context, g *goidc.Grant, c *goidc.Client) goidc.TokenOptions {
 	algorithm := c.IDTokenSigAlg
 	if algorithm == "" {
 		algorithm = goidc.SignatureAlgorithm(p.keys.algorithms()[0])
 	}
 	lifetime := p.config.AccessToken
-	if r, err := releasedOf(g); err == nil {
+	if r, err := releasedOf(ctx, g); err == nil {
 		lifetime = max(0, min(lifetime, r.Until.Sub(p.now())))
 	}
 	return goidc.NewJWTTokenOptions(algorithm, seconds(lifetime))
@@ -215,7 +224,7 @@ func (p *Provider) tokenOptions(_ context.Context, g *goidc.Grant, c *goidc.Clie
 
 // granted is asked before a grant is kept: when a code is made, and when a token is refreshed.
 func (p *Provider) granted(ctx context.Context, t goidc.GrantType, g *goidc.Grant) error {
-	r, err := releasedOf(g)
+	r, err := releasedOf(ctx, g)
 	if err != nil {
 		return err
 	}
@@ -259,6 +268,8 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 	case err != nil:
 		return err
 	}
+	renewed := *r
+	r = &renewed
 	r.Account = *account
 	// The registration may have been changed since: what a client gets is what its policy admits now (EXI FI 24).
 	known, err := p.relyingParty(ctx, g.ClientID)
@@ -294,7 +305,7 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 // issued is told of every access token.
 func (p *Provider) issued(ctx context.Context, t *goidc.Token, g *goidc.Grant) error {
 	c := callOf(ctx)
-	r, err := releasedOf(g)
+	r, err := releasedOf(ctx, g)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,8 @@ func (p *Provider) active(ctx context.Context, t *bridge.Token) error {
 	return nil
 }
 
-// exchangeTokens reads our tokens, and keeps with the request of whose session they are.
+// exchangeTokens reads our tokens, and keeps with the request of whose session the subject token is: what an actor shows beside it
+// is of his own, which is none of the subject's.
 type exchangeTokens struct {
 	p *Provider
 	bridge.JWTs
@@ -94,12 +96,14 @@ func (e exchangeTokens) Verify(ctx context.Context, token string, t bridge.Token
 	if err != nil {
 		return nil, err
 	}
-	r, err := releasedOf(g)
+	r, err := releasedOf(ctx, g)
 	if err != nil {
 		return nil, err
 	}
-	if c := callOf(ctx); c != nil && c.sid == "" {
-		c.sid = r.SID
+	if c := callOf(ctx); c != nil && c.subject == token {
+		c.sid, c.consent, c.event.Session = r.SID, r.Consent, r.SID
+		c.event.Means, c.event.Sealed.Account = r.Login.Means, r.Account.ID
+		c.event.Authentication, _ = audit.ParseID(r.Login.ID)
 	}
 	return read, nil
 }
@@ -122,15 +126,15 @@ func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, erro
 	}
 	minted.Claims[grantClaim], minted.Claims["tid"] = g.ID, e.p.config.Tenant
 	if c := callOf(ctx); c != nil {
-		c.event.Grant = g.ID
+		c.event.Grant, r.Consent = g.ID, c.consent
 		if c.sid != "" {
-			c.event.Session, r.SID = c.sid, c.sid
+			r.SID = c.sid
 			s, err := e.p.sessionBySID(ctx, c.sid)
 			if err != nil {
 				return "", err
 			}
 			if s != nil {
-				if err := e.p.told(ctx, s, t.ClientID); err != nil {
+				if err := e.p.holds(ctx, s, t.ClientID); err != nil {
 					return "", err
 				}
 			}
@@ -141,6 +145,13 @@ func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, erro
 	}
 	if err := e.p.state.put(ctx, e.p.state.key("grant", g.ID), record{Grant: g}, t.Expires.Add(time.Minute)); err != nil {
 		return "", err
+	}
+	// The session may have ended since the token was read that is exchanged: then nothing comes of it (O8).
+	switch over, err := e.p.state.over(ctx, g); {
+	case err != nil:
+		return "", err
+	case over:
+		return "", fmt.Errorf("%w: its session has ended", bridge.ErrToken)
 	}
 	return e.JWTs.Mint(ctx, &minted)
 }
@@ -221,7 +232,7 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, for
 	case !known.AllowsGrant(client.TokenExchange):
 		c.code = "unauthorized_client"
 		refuse(b, http.StatusBadRequest, c.code, "")
-	case !audiences(known, form):
+	case !p.audiences(known, form):
 		c.code = "invalid_target"
 		c.cause = errors.New("an audience for which the client may not exchange tokens")
 		c.event.Outcome = audit.Refused
@@ -230,24 +241,24 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, for
 		asks := &bridge.Client{ID: known.ID(), ByCertificate: how.Method() == client.TLS}
 		if certificate := how.Certificate(); certificate != nil {
 			asks.Certificate = certificate.Raw()
-			for _, more := range r.TLS.PeerCertificates[1:] {
-				asks.Path = append(asks.Path, more.Raw)
+			if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 { // not, where another ended the connection and says what it was shown
+				for _, more := range r.TLS.PeerCertificates[1:] {
+					asks.Path = append(asks.Path, more.Raw)
+				}
 			}
 		}
+		c.subject = form.Get("subject_token")
 		p.bridge.Serve(b, r, asks, form, p.now())
 		c.code = c.event.Code
 	}
 	p.answer(w, r, b, c)
 }
 
-// audiences says whether all for whom a token is asked are among those of the client's registration. Policy decides then.
-func audiences(c *client.Client, form url.Values) bool {
-	for _, name := range []string{"audience", "resource"} {
-		for _, value := range form[name] {
-			if !c.AllowsAudience(value) {
-				return false
-			}
-		}
+// audiences says whether all for whom a token is asked are among those of the client's registration, said or not. Policy decides then.
+func (p *Provider) audiences(c *client.Client, form url.Values) bool {
+	asked := slices.Concat(form["audience"], form["resource"])
+	if target := p.config.Exchange.Target; len(asked) == 0 && target != "" && form.Get("requested_token_type") != bridge.IDToken.String() {
+		asked = []string{target}
 	}
-	return true
+	return !slices.ContainsFunc(asked, func(value string) bool { return !c.AllowsAudience(value) })
 }

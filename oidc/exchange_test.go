@@ -32,7 +32,7 @@ const (
 )
 
 // exchanging is a house with a client that exchanges tokens, with the certificate of the organisation.
-func exchanging(t *testing.T) *house {
+func exchanging(t *testing.T, change ...func(*Config)) *house {
 	t.Helper()
 	pki := testpki.Load()
 	signer, err := xmlsec.NewSigner(xmlsec.SignerConfig{Key: pki.STS.Key, KeyInfo: xmlsec.CertificateKeyInfo(pki.STS.DER)})
@@ -54,6 +54,9 @@ func exchanging(t *testing.T) *house {
 					return bridge.Signing{Signer: signer, NotBefore: testpki.NotBefore(), NotAfter: testpki.NotAfter()}, nil
 				}},
 			Claims: []bridge.Claim{{Name: "ssin", Attribute: attrs.Designator{Name: attrs.PersonSSIN, Namespace: attrs.NamespaceIdentification}, Identifier: "ssin"}},
+		}
+		for _, more := range change {
+			more(c)
 		}
 	}, portal, web(t, func(r *client.Registration) { r.ID = "api" }))
 	h.people.change("alice", func(a *authn.Account) {
@@ -181,5 +184,78 @@ func TestExchangeRefused(t *testing.T) {
 	}
 	if len(h.trail(audit.OperationExchange)) < 2 {
 		t.Error("refusals leave no trail")
+	}
+}
+
+// exchanged is what the portal gets for a token of Alice: her access token, with a form that is changed by names and values.
+func (h *house) exchanged(token string, changed ...string) (int, tokens) {
+	h.Helper()
+	form := url.Values{"grant_type": {client.TokenExchange}, "client_id": {"portal"}, "subject_token": {token}, "subject_token_type": {accessType},
+		"requested_token_type": {accessType}, "audience": {"https://records.example"}}
+	for i := 0; i < len(changed); i += 2 {
+		if form.Set(changed[i], changed[i+1]); changed[i+1] == "" {
+			form.Del(changed[i])
+		}
+	}
+	return h.certified(form, testpki.Load().Organisation, "/token")
+}
+
+// TestExchangeTarget: the audience that is meant where none is said is one of the client's registration, as one that is said.
+func TestExchangeTarget(t *testing.T) {
+	for target, want := range map[string]int{"https://other.example": http.StatusBadRequest, "https://records.example": http.StatusOK} {
+		h := exchanging(t, func(c *Config) { c.Exchange.Target = target })
+		_, got := h.certified(redeeming(h.code("client_id", "portal", "scope", "openid identity"), "client_id", "portal"), testpki.Load().Organisation, "/token")
+		if status, a := h.exchanged(got.Access, "audience", ""); status != want || want != http.StatusOK && a.Error != "invalid_target" {
+			t.Errorf("%s: %d %+v", target, status, a)
+		}
+	}
+}
+
+// TestExchangeActor: what is made of an assertion is of no session, and not of that of whoever acts.
+func TestExchangeActor(t *testing.T) {
+	h := exchanging(t)
+	_, got := h.certified(redeeming(h.code("client_id", "portal", "scope", "openid identity"), "client_id", "portal"), testpki.Load().Organisation, "/token")
+	status, assertion := h.exchanged(got.Access, "requested_token_type", samlType)
+	if status != http.StatusOK {
+		t.Fatal(status, assertion)
+	}
+	_, actor := h.certified(redeeming(h.code("client_id", "portal", "scope", "openid identity"), "client_id", "portal"), testpki.Load().Organisation, "/token")
+	status, made := h.exchanged(assertion.Access, "subject_token_type", samlType, "actor_token", actor.Access, "actor_token_type", accessType)
+	if status != http.StatusOK {
+		t.Fatal(status, made, h.trail(audit.OperationExchange))
+	}
+	events := h.trail(audit.OperationExchange)
+	if last := events[len(events)-1]; last.Session != "" || events[0].Session == "" {
+		t.Errorf("the session of the actor: %q, and of the token before %q", last.Session, events[0].Session)
+	}
+}
+
+// TestExchangeIdle: a session in which nobody is seen ends, however often its tokens are exchanged.
+func TestExchangeIdle(t *testing.T) {
+	h := exchanging(t, func(c *Config) { c.SessionIdle, c.AccessToken = 20*time.Minute, time.Hour })
+	b := h.browser()
+	code := b.login(b.get(h.request("client_id", "portal", "scope", "openid identity")), "card", "alice").answered(t).Get("code")
+	_, got := h.certified(redeeming(code, "client_id", "portal"), testpki.Load().Organisation, "/token")
+	h.wait(15 * time.Minute)
+	if status, a := h.exchanged(got.Access); status != http.StatusOK {
+		t.Fatal(status, a)
+	}
+	h.wait(10 * time.Minute)
+	if said := b.get(h.request("client_id", "portal", "prompt", "none")).answered(t).Get("error"); said != "login_required" {
+		t.Errorf("an exchange woke the session: %q", said)
+	}
+}
+
+// TestAuthenticators: of all that share a store, one admits an authenticator.
+func TestAuthenticators(t *testing.T) {
+	store := NewMemoryStore(1<<20, nil)
+	key := [32]byte{1}
+	for i, want := range []bool{true, false} {
+		if fresh, err := (Authenticators{Store: store}).Add(key, time.Time{}, time.Minute); fresh != want || err != nil {
+			t.Errorf("%d: %t, %v", i, fresh, err)
+		}
+	}
+	if fresh, err := (Authenticators{Store: NewMemoryStore(1, nil)}).Add(key, time.Time{}, time.Minute); fresh || err == nil {
+		t.Errorf("without room: %t, %v", fresh, err)
 	}
 }

@@ -1,6 +1,8 @@
 package oidc
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"reflect"
 	"testing"
@@ -29,6 +31,10 @@ func TestCodeFlow(t *testing.T) {
 		if id[name] == nil {
 			t.Errorf("ID token: no %s", name)
 		}
+	}
+	hash := sha256.Sum256([]byte(got.Access))
+	if want := base64.RawURLEncoding.EncodeToString(hash[:16]); id["at_hash"] != want {
+		t.Errorf("at_hash is %v and not %s", id["at_hash"], want)
 	}
 	status, info := h.userinfo(got.Access)
 	if status != http.StatusOK {

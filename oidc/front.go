@@ -39,7 +39,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	first, below, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
 	switch first {
-	case ".well-known", "static", "authorize", "upstream", "federation":
+	case ".well-known", "static", "authorize", "upstream", "enrol", "federation":
 	default:
 		if below != "" {
 			first = ""
@@ -90,6 +90,14 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "upstream":
 		p.upstream(w, r, below)
 		return
+	case "enrol":
+		if p.passkeys != nil && (below == "" || below == "done") {
+			p.enrol(w, r, below)
+			return
+		}
+	case "consents":
+		p.consentsPage(w, r)
+		return
 	}
 	p.write(w, r, http.StatusNotFound, page.Error{Code: "not_found"})
 }
@@ -122,10 +130,17 @@ func (b *buffer) drop() {
 // buffered lets the library answer, keeps the record, and then lets the answer go: what cannot be recorded does not happen.
 func (p *Provider) buffered(w http.ResponseWriter, r *http.Request, c *call) {
 	b := &buffer{header: http.Header{}}
-	inner := r.Clone(r.Context())
-	inner.URL.Path, inner.URL.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
-	inner.Form, inner.PostForm = r.Form, r.PostForm
+	inner, address := r.WithContext(r.Context()), *r.URL
+	address.Path, address.RawPath = strings.TrimPrefix(r.URL.Path, p.path), ""
+	inner.URL = &address
 	p.library.Load().ServeHTTP(b, inner)
+	if c.draft != "" && b.status == http.StatusOK {
+		if err := p.finish(b, c.draft); err != nil {
+			c.cause, c.code, c.event.Outcome = err, "server_error", audit.Fault
+			b.drop()
+			refuse(b, http.StatusInternalServerError, c.code, "")
+		}
+	}
 	c.presents(b)
 	p.answer(w, r, b, c)
 }
@@ -167,6 +182,9 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 			w.Header().Set("Access-Control-Allow-Origin", "*")
 		}
 	case endpointToken, endpointPush, endpointIntrospect, endpointRevoke:
+		if b.status == http.StatusUnauthorized && c.code == string(goidc.ErrorCodeUnauthorizedClient) {
+			b.status = http.StatusBadRequest // RFC 6749 section 5.2: the client has authenticated, and may not
+		}
 		w.Header().Set("Cache-Control", "no-store")
 	}
 	if b.status == 0 {
@@ -178,7 +196,7 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 
 func (p *Provider) unavailable(w http.ResponseWriter, r *http.Request, c *call) {
 	switch c.endpoint {
-	case endpointAuthorize, endpointAttempt, endpointLogout:
+	case endpointAuthorize, endpointAttempt, endpointLogout, endpointPerson:
 		p.write(w, r, http.StatusServiceUnavailable, page.Error{Code: "temporarily_unavailable", AuditID: c.event.ID.String()})
 	default:
 		refuse(w, http.StatusServiceUnavailable, "temporarily_unavailable", "")
@@ -265,7 +283,7 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 	if !known.Public() {
 		form.Set("client_secret", p.inside)
 	}
-	r.Header = r.Header.Clone()
+	r.Header = maps.Clone(r.Header)
 	r.Header.Del("Authorization")
 	r.PostForm, r.Form = form, form
 	p.buffered(w, r, c)

@@ -247,9 +247,10 @@ func (s *state) marked(ctx context.Context, kind, name string) (bool, error) {
 	}
 }
 
-// over says whether a grant is good no longer: it was revoked, its session ended, or its authentication is too old.
+// over says whether a grant is good no longer: it was revoked, its session ended, the consent was withdrawn, or its authentication
+// is too old.
 func (s *state) over(ctx context.Context, g *goidc.Grant) (bool, error) {
-	r, err := releasedOf(g)
+	r, err := releasedOf(ctx, g)
 	if err != nil {
 		return false, err
 	}
@@ -258,6 +259,11 @@ func (s *state) over(ctx context.Context, g *goidc.Grant) (bool, error) {
 	}
 	if over, err := s.marked(ctx, "revoked", g.ID); over || err != nil {
 		return over, err
+	}
+	if r.Consent != "" {
+		if over, err := s.marked(ctx, "withdrawn", r.Consent); over || err != nil {
+			return over, err
+		}
 	}
 	return s.marked(ctx, "ended", r.SID)
 }

@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	strict "github.com/go-jose/go-jose/v4/json"
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"sceau/oidc/client"
@@ -183,8 +183,9 @@ type wishedClaim struct {
 // which says who is meant; all else changes nothing of what a client gets. The library forgets the whole of a parameter of which it cannot
 // read a member, and with it the condition: what is kept is read here, or refused.
 func wishes(text string) (acr, sub *wishedClaim, err error) {
-	var all map[string]map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(text), &all); err != nil || all == nil {
+	// This reader takes members by their exact names, and none twice.
+	var all map[string]map[string]strict.RawMessage
+	if err := strict.Unmarshal([]byte(text), &all); err != nil || all == nil {
 		return nil, nil, errors.New("not an object of claims")
 	}
 	read := func(name string) (*wishedClaim, error) {
@@ -193,8 +194,7 @@ func wishes(text string) (acr, sub *wishedClaim, err error) {
 			return nil, nil
 		}
 		w := &wishedClaim{}
-		d := json.NewDecoder(bytes.NewReader(text))
-		if err := d.Decode(w); err != nil {
+		if err := strict.Unmarshal(text, w); err != nil {
 			return nil, errors.New("not what is said of a claim")
 		}
 		return w, nil

@@ -92,6 +92,7 @@ type visit struct {
 	call    *call
 	session *session
 	login   *login // of the session, that satisfies the client
+	agreed  string // the id of the consent; empty where none was asked
 }
 
 // serve is asked by the library for every request of a browser to an attempt, the first included.
@@ -579,7 +580,7 @@ func (v *visit) proceed() (goidc.Status, error) {
 	until := v.login.Time.Add(v.client.Session().MaxAuthenticationAge())
 	r := &released{
 		Subject: v.subject(&v.session.Account), SID: v.session.SID, Session: v.session.key, Login: *v.login, Account: v.session.Account,
-		ACR: acrOf(v.client, v.login.References, v.wanted()), Until: until,
+		ACR: acrOf(v.client, v.login.References, v.wanted()), Until: until, Consent: v.agreed,
 	}
 	if !now.Before(until) {
 		return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeLoginRequired, "the authentication is too old", errors.New("the authentication is too old"))
@@ -609,32 +610,21 @@ func (v *visit) open() (bool, error) {
 	return false, err
 }
 
-// consented is what a person has agreed to once: the scopes and the terms of a client.
-func (v *visit) consented() string {
-	asked := strings.Fields(v.as.Scopes)
-	slices.Sort(asked)
-	return strings.Join([]string{v.subject(&v.session.Account), v.client.ID(), strings.Join(slices.Compact(asked), " "), v.client.TermsURL()}, "\x00")
-}
-
-// consentLifetime is how long it is remembered.
-const consentLifetime = 365 * 24 * time.Hour
-
+// consents says whether the person has still to consent. Else v.consent is what he agreed to, where that was asked.
 func (v *visit) consents() (missing bool, err error) {
 	if v.client.Consent() == client.ConsentNone && !v.prompts("consent") {
 		return false, nil
 	}
-	what := v.consented()
-	if v.attempt.Agreed == digest(what) {
-		return false, nil
+	what := v.asked().What
+	kept, err := v.consentsOf().find(v.r.Context(), v.session.Account.ID, what)
+	if err != nil {
+		return false, err
 	}
-	if v.prompts("consent") {
+	if kept == nil || v.prompts("consent") && v.attempt.Agreed != what { // agreed in the attempt, and not withdrawn since
 		return true, nil
 	}
-	_, err = v.state.store.Get(v.r.Context(), v.state.key("consent", what))
-	if errors.Is(err, ErrNotFound) {
-		return true, nil
-	}
-	return false, err
+	v.agreed = kept.ID
+	return false, nil
 }
 
 func (v *visit) consent() (goidc.Status, error) {
@@ -642,16 +632,16 @@ func (v *visit) consent() (goidc.Status, error) {
 		http.Redirect(v.w, v.r, v.address(), http.StatusSeeOther)
 		return goidc.StatusPending, nil
 	}
-	shown := page.Consent{Action: v.address() + "/consent", Person: personName(&v.session.Account)}
+	shown := page.Consent{Action: v.address() + "/consent", Person: personName(&v.session.Account), Later: v.config.Issuer + "/consents?lang=" + v.attempt.Language}
 	for _, s := range strings.Fields(v.as.Scopes) {
 		shown.Scopes = append(shown.Scopes, page.Scope{Name: s})
 	}
 	if v.client.Consent() == client.ConsentTerms {
 		shown.Terms = &page.Terms{URL: v.client.TermsURL()}
 	}
-	what := v.consented()
-	if v.r.Method != http.MethodPost || v.attempt.Shown != digest(what) { // another person may have come to the browser meanwhile
-		v.attempt.Shown = digest(what)
+	asked := v.asked()
+	if v.r.Method != http.MethodPost || v.attempt.Shown != asked.What { // another person may have come to the browser meanwhile
+		v.attempt.Shown = asked.What
 		v.write(http.StatusOK, shown)
 		return goidc.StatusPending, nil
 	}
@@ -669,8 +659,8 @@ func (v *visit) consent() (goidc.Status, error) {
 	if err := v.record(v.r.Context(), v.call); err != nil { // the trail has it before it counts
 		return goidc.StatusFailure, err
 	}
-	v.attempt.Agreed = digest(what)
-	if err := v.state.store.Put(v.r.Context(), v.state.key("consent", what), []byte{1}, v.now().Add(consentLifetime)); err != nil {
+	v.attempt.Agreed = asked.What
+	if err := v.consentsOf().give(v.r.Context(), v.session.Account.ID, asked); err != nil {
 		return goidc.StatusFailure, err
 	}
 	return v.again()
@@ -705,6 +695,10 @@ func (p *Provider) unredirected(w http.ResponseWriter, r *http.Request, err erro
 		c.code, c.event.Outcome = code, audit.Fault
 	case code == string(goidc.ErrorCodeInternalError):
 		status = http.StatusInternalServerError
+	case c != nil && c.endpoint == endpointAttempt && code == string(goidc.ErrorCodeInvalidRequest):
+		// There is no such attempt any more: somebody went back, or to lunch.
+		p.write(w, r, status, page.Expired{})
+		return nil
 	}
 	p.write(w, r, status, page.Error{Code: code, AuditID: id})
 	return nil
@@ -715,9 +709,14 @@ func (p *Provider) write(w http.ResponseWriter, r *http.Request, status int, val
 	p.writeWith(w, r, status, r.URL.Query(), "", value)
 }
 
+// languageOf is the language in which a request is answered that belongs to no attempt.
+func languageOf(r *http.Request, form url.Values) string {
+	return page.Language(r.URL.Query().Get("lang"), form.Get("ui_locales"), r.Header.Get("Accept-Language"))
+}
+
 // writeWith does it with the parameters of the request, and with the token that forms of the page carry.
 func (p *Provider) writeWith(w http.ResponseWriter, r *http.Request, status int, form url.Values, token string, value any) {
-	language := page.Language(r.URL.Query().Get("lang"), form.Get("ui_locales"), r.Header.Get("Accept-Language"))
+	language := languageOf(r, form)
 	name := p.config.Names[language]
 	if name == "" {
 		name = p.config.Names["fr"]

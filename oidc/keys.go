@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"slices"
 	"time"
 
@@ -157,15 +156,15 @@ func (c concatenating) Sign(random io.Reader, digest []byte, options crypto.Sign
 	if err != nil {
 		return nil, err
 	}
-	var r, s big.Int
+	var r, s []byte // without leading zeros; a negative one is refused
 	var sequence cryptobyte.String
 	input := cryptobyte.String(der)
 	if !input.ReadASN1(&sequence, asn1.SEQUENCE) || !input.Empty() || !sequence.ReadASN1Integer(&r) || !sequence.ReadASN1Integer(&s) || !sequence.Empty() ||
-		r.Sign() < 0 || s.Sign() < 0 || r.BitLen() > 256 || s.BitLen() > 256 {
+		len(r) > 32 || len(s) > 32 {
 		return nil, errors.New("oidc: a signer that writes no ECDSA signature on P-256")
 	}
 	signature := make([]byte, 64)
-	r.FillBytes(signature[:32])
-	s.FillBytes(signature[32:])
+	copy(signature[32-len(r):], r)
+	copy(signature[64-len(s):], s)
 	return signature, nil
 }

@@ -110,7 +110,7 @@ func (p *Provider) tryLogout(w http.ResponseWriter, r *http.Request, c *call) er
 		}
 		if s == nil {
 			c.event.Operation = "" // nothing ended
-			p.loggedOut(w, r, back, nil)
+			p.loggedOut(w, r, form, back, nil)
 			return nil
 		}
 	}
@@ -124,13 +124,14 @@ func (p *Provider) tryLogout(w http.ResponseWriter, r *http.Request, c *call) er
 		case r.Method == http.MethodPost && decision != "" && subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(token)) == 1 && p.sameOrigin(r):
 			if decision != "logout" {
 				c.event.Operation = ""
-				http.Redirect(w, r, p.config.Issuer+"/logout", http.StatusSeeOther)
+				p.writeWith(w, r, http.StatusOK, form, "", page.Stayed{})
 				return nil
 			}
 		default:
 			c.event.Operation = ""
 			ask := page.Logout{Action: p.config.Issuer + "/logout", Person: personName(&s.Account)}
-			for _, name := range []string{"client_id", "post_logout_redirect_uri", "state", "id_token_hint", "ui_locales"} {
+			ask.Hidden = append(ask.Hidden, page.Field{Name: "ui_locales", Value: languageOf(r, form)}) // as it was chosen on the page
+			for _, name := range []string{"client_id", "post_logout_redirect_uri", "state", "id_token_hint"} {
 				if v := form.Get(name); v != "" {
 					ask.Hidden = append(ask.Hidden, page.Field{Name: name, Value: v})
 				}
@@ -144,7 +145,7 @@ func (p *Provider) tryLogout(w http.ResponseWriter, r *http.Request, c *call) er
 		return err
 	}
 	http.SetCookie(w, p.cookie(sessionCookie, "/", "", time.Time{}))
-	p.loggedOut(w, r, back, unreached)
+	p.loggedOut(w, r, form, back, unreached)
 	return nil
 }
 
@@ -153,20 +154,32 @@ func (p *Provider) sameOrigin(r *http.Request) bool {
 	return o == "" || o == origin(p.config.Issuer)
 }
 
-func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, back string, unreached []string) {
+func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, form url.Values, back string, unreached []called) {
 	switch {
 	case back == "":
-		p.write(w, r, http.StatusOK, page.LoggedOut{Unreached: unreached})
+		var names []string
+		for _, c := range unreached {
+			names = append(names, c.Name(languageOf(r, form)))
+		}
+		sort.Strings(names)
+		p.writeWith(w, r, http.StatusOK, form, "", page.LoggedOut{Unreached: names})
 	case r.Method == http.MethodPost && r.PostFormValue("decision") != "":
-		p.write(w, r, http.StatusOK, page.Continue{URL: back}) // see again
+		p.writeWith(w, r, http.StatusOK, form, "", page.Continue{URL: back}) // see again
 	default:
 		http.Redirect(w, r, back, http.StatusSeeOther)
 	}
 }
 
-// over ends a session, and tells its clients (OpenID Connect Back-Channel Logout 1.0). It gives the names of those that could not
-// be told.
-func (p *Provider) over(ctx context.Context, s *session) (unreached []string, err error) {
+// A called is a client as a person reads it. An unresolved is one of a federation that cannot be asked now.
+type called interface{ Name(language string) string }
+
+type unresolved string
+
+func (u unresolved) Name(string) string { return string(u) }
+
+// over ends a session, and tells its clients (OpenID Connect Back-Channel Logout 1.0). It gives those that could not be
+// told.
+func (p *Provider) over(ctx context.Context, s *session) (unreached []called, err error) {
 	clients, err := p.end(ctx, s)
 	if err != nil {
 		return nil, err
@@ -176,12 +189,12 @@ func (p *Provider) over(ctx context.Context, s *session) (unreached []string, er
 	for _, id := range clients {
 		wg.Go(func() {
 			c, err := p.relyingParty(ctx, id)
-			name := id
+			var name called = unresolved(id)
 			if c != nil {
 				if c.BackchannelLogoutURI() == "" {
 					return
 				}
-				name, err = c.Name("fr"), p.tell(ctx, s, c)
+				name, err = c, p.tell(ctx, s, c)
 			}
 			if err != nil {
 				p.log.Warn("a client was not told of a logout", "client", id, "cause", err)
@@ -192,7 +205,6 @@ func (p *Provider) over(ctx context.Context, s *session) (unreached []string, er
 		})
 	}
 	wg.Wait()
-	sort.Strings(unreached)
 	return unreached, nil
 }
 
@@ -251,7 +263,7 @@ func (p *Provider) post(ctx context.Context, by *http.Client, to string, form ur
 	return nil
 }
 
-// signed makes a JWT of a type.
+// signed makes a JWT of a type, or of none.
 func (p *Provider) signed(kind, algorithm string, claims map[string]any) (string, error) {
 	id, key, err := p.keys.signer(goidc.SignatureAlgorithm(algorithm))
 	if err != nil {
@@ -261,8 +273,11 @@ func (p *Provider) signed(kind, algorithm string, claims map[string]any) (string
 	if err != nil {
 		return "", err
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: opaque.Signer(key)},
-		(&jose.SignerOptions{}).WithType(jose.ContentType(kind)).WithHeader("kid", id))
+	options := (&jose.SignerOptions{}).WithHeader("kid", id)
+	if kind != "" {
+		options = options.WithType(jose.ContentType(kind))
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(algorithm), Key: opaque.Signer(key)}, options)
 	if err != nil {
 		return "", err
 	}

@@ -88,12 +88,25 @@ func TestLogout(t *testing.T) {
 	if got := led(b, b.get(h.request("prompt", "none"))); got != "code" {
 		t.Errorf("a form of another site: %s", got)
 	}
+	form.Set("token", hidden(a.text, "token"))
+	form.Set("decision", "stay")
+	if a := b.post(h.config.Issuer+"/logout", form); a.StatusCode != http.StatusOK || a.onward() != "" || !strings.Contains(a.text, "reste ouverte") {
+		t.Errorf("who stays is told so: %d, led to %q", a.StatusCode, a.onward())
+	}
+	if got := led(b, b.get(h.request("prompt", "none"))); got != "code" {
+		t.Errorf("who stayed: %s", got)
+	}
+	form.Set("decision", "logout")
+	// The language that was chosen on the page is that of the next one.
+	if a := b.get(logout("client_id", "web", "lang", "nl", "ui_locales", "de")); hidden(a.text, "ui_locales") != "nl" {
+		t.Errorf("the form is for %q", hidden(a.text, "ui_locales"))
+	}
+	form.Set("ui_locales", "nl")
 	mu.Lock()
 	answers = http.StatusInternalServerError
 	mu.Unlock()
-	form.Set("token", hidden(a.text, "token"))
 	form.Del("post_logout_redirect_uri")
-	if a := b.post(h.config.Issuer+"/logout", form); a.StatusCode != http.StatusOK || !strings.Contains(a.text, "Dossier") {
+	if a := b.post(h.config.Issuer+"/logout", form); a.StatusCode != http.StatusOK || !strings.Contains(a.text, "Dossier") || !strings.Contains(a.text, "beëindigd") {
 		t.Errorf("a client that cannot be told: %d %s", a.StatusCode, a.text)
 	}
 	if got := led(b, b.get(h.request("prompt", "none"))); got != "login_required" {

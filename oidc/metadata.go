@@ -27,7 +27,7 @@ func (p *Provider) describe(l *library) error {
 		return fmt.Errorf("oidc: metadata: %d: %w", b.status, err)
 	}
 	issuer := p.config.Issuer
-	var methods, assertions []string
+	var methods, asking, assertions []string
 	add := func(list *[]string, values ...string) {
 		for _, v := range values {
 			if !slices.Contains(*list, v) {
@@ -38,6 +38,9 @@ func (p *Provider) describe(l *library) error {
 	objects, exchanges := []string(nil), false
 	for _, c := range l.clients {
 		add(&methods, string(c.Method()))
+		if c.IntrospectionAllowed() {
+			add(&asking, string(c.Method()))
+		}
 		add(&assertions, c.AssertionAlgorithms()...)
 		if a := c.RequestObjectAlgorithm(); a != "" {
 			add(&objects, a)
@@ -52,6 +55,14 @@ func (p *Provider) describe(l *library) error {
 		delete(m, e+"_endpoint_auth_signing_alg_values_supported")
 		if len(assertions) > 0 {
 			m[e+"_endpoint_auth_signing_alg_values_supported"] = assertions
+		}
+	}
+	if m["introspection_endpoint_auth_methods_supported"] = asking; len(asking) == 0 { // nobody may ask
+		delete(m, "introspection_endpoint")
+		delete(m, "introspection_endpoint_auth_methods_supported")
+		delete(m, "introspection_endpoint_auth_signing_alg_values_supported")
+		if aliases, ok := m["mtls_endpoint_aliases"].(map[string]any); ok {
+			delete(aliases, "introspection_endpoint")
 		}
 	}
 	grants := []string{client.AuthorizationCode, client.RefreshToken}

@@ -23,6 +23,7 @@ import (
 	"sceau/oidc/authn"
 	"sceau/oidc/bridge"
 	"sceau/oidc/client"
+	"sceau/oidc/means/passkey"
 	"sceau/oidc/page"
 )
 
@@ -141,8 +142,10 @@ type Provider struct {
 	// parties are the relying parties of a federation, published what the establishment is in it; nil: there is none.
 	parties   *parties
 	published http.Handler
-	log       *slog.Logger
-	now       func() time.Time
+	// passkeys is the means that are enrolled at the address of the issuer and /enrol: the first of its kind; nil: there is none.
+	passkeys *passkey.Means
+	log      *slog.Logger
+	now      func() time.Time
 
 	library  atomic.Pointer[library]
 	building sync.Mutex
@@ -152,6 +155,7 @@ type Provider struct {
 type library struct {
 	http.Handler
 	clients   []*client.Client
+	knows     map[*client.Client]bool // the same
 	discovery []byte
 }
 
@@ -206,7 +210,10 @@ func New(c Config) (*Provider, error) {
 
 // build makes a library of the clients that are registered now.
 func (p *Provider) build() (*library, error) {
-	l := &library{clients: p.config.Clients.Clients()}
+	l := &library{clients: p.config.Clients.Clients(), knows: map[*client.Client]bool{}}
+	for _, c := range l.clients {
+		l.knows[c] = true
+	}
 	registered, err := p.clients(l.clients)
 	if err != nil {
 		return nil, err
@@ -225,19 +232,19 @@ func (p *Provider) knows(q *call, c *client.Client) error {
 	if q.party != nil { // for whom it asks
 		return nil
 	}
-	if slices.Contains(p.library.Load().clients, c) {
+	if p.library.Load().knows[c] {
 		return nil
 	}
 	p.building.Lock()
 	defer p.building.Unlock()
-	if slices.Contains(p.library.Load().clients, c) {
+	if p.library.Load().knows[c] {
 		return nil
 	}
 	made, err := p.build()
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(made.clients, c) {
+	if !made.knows[c] {
 		return fmt.Errorf("oidc: %s: client %q is registered anew at this moment", p.config.Issuer, c.ID())
 	}
 	p.library.Store(made)
@@ -287,6 +294,9 @@ func (p *Provider) check() error {
 		}
 		if m.Means == nil || len(m.References()) == 0 {
 			return fmt.Errorf("oidc: %s: means %q: it proves nothing", c.Issuer, m.Name)
+		}
+		if m, ok := m.Means.(*passkey.Means); ok && p.passkeys == nil {
+			p.passkeys = m
 		}
 		names[m.Name] = true
 	}
@@ -345,7 +355,7 @@ func (p *Provider) options(registered []*goidc.Client) []provider.Option {
 		known = append(known, goidc.NewScope(s))
 	}
 	options := []provider.Option{
-		provider.WithSigner(p.keys.sign),
+		provider.WithSigner(p.sign),
 		provider.WithIDTokenSignatureAlgs(algorithms[0], algorithms[1:]...),
 		provider.WithUserInfoSignatureAlgs(algorithms[0], algorithms[1:]...),
 		provider.WithIDTokenLifetime(seconds(l.IDToken)),

@@ -31,3 +31,14 @@ func (r replay) Remember(digest [32]byte, until, _ time.Time) error {
 	}
 	return nil
 }
+
+// Authenticators remembers in a Store those of Kerberos (kerberos.Seen). It belongs to no establishment: several of one host have one
+// service and one keytab, and what one took none takes again. It outlives what is replaced when a configuration is read anew.
+type Authenticators struct{ Store Store }
+
+// Add implements kerberos.Seen.
+func (a Authenticators) Add(authenticator [32]byte, _ time.Time, keep time.Duration) (fresh bool, err error) {
+	ctx, stop := context.WithTimeout(context.Background(), replayWait)
+	defer stop()
+	return a.Store.Add(ctx, "/authenticator/"+hex.EncodeToString(authenticator[:]), []byte{1}, time.Now().Add(keep)) // no tenant is empty
+}

@@ -159,11 +159,21 @@ func (p *Provider) move(ctx context.Context, s *session) error {
 	return errBusy
 }
 
-// told remembers that a client has a grant out of the session, or that the session is used. Another request may write it at
-// the same time: nothing of either is lost, since a client that is forgotten is not told of a logout.
+// told remembers that a client has a grant out of the session, or that the session is used: its person is there.
 func (p *Provider) told(ctx context.Context, s *session, client string) error {
+	return p.amend(ctx, s, client, func(s *session) { s.Seen = p.now() })
+}
+
+// holds remembers that a client has a grant out of the session, while nobody is there: an idle session grows no younger by it.
+func (p *Provider) holds(ctx context.Context, s *session, client string) error {
+	return p.amend(ctx, s, client, func(*session) {})
+}
+
+// amend writes a session. Another request may write it at the same time: nothing of either is lost, since a client that is forgotten
+// is not told of a logout.
+func (p *Provider) amend(ctx context.Context, s *session, client string, change func(*session)) error {
 	for range tries {
-		s.Seen = p.now()
+		change(s)
 		if client != "" && !slices.Contains(s.Clients, client) {
 			s.Clients = append(s.Clients, client)
 		}

@@ -292,6 +292,21 @@ func TestConsent(t *testing.T) {
 	}
 }
 
+// TestOver: who goes back to an attempt that is over, and has what was a form of it, is told what to do.
+func TestOver(t *testing.T) {
+	h := openHouse(t, nil, web(t))
+	b := h.browser()
+	a := b.follow(b.get(h.request()))
+	at, token := a.Request.URL.String(), hidden(a.text, "token")
+	b.login(a, "card", "alice").answered(t)
+	for name, a := range map[string]answer{"the choice": b.get(at), "the page of a means": b.get(at + "/m/card"), "its form": b.post(at+"/m/card", url.Values{"person": {"alice"}, "token": {token}}),
+		"giving up": b.post(at+"/cancel", url.Values{"token": {token}}), "an attempt that never was": b.get(h.config.Issuer + "/authorize/x")} {
+		if a.StatusCode != http.StatusBadRequest || !strings.Contains(a.text, "<h1>Cette connexion n’est plus en cours</h1>") {
+			t.Errorf("%s: %d %.300s", name, a.StatusCode, a.text)
+		}
+	}
+}
+
 // TestGivenUp: the client is told by a page that leads on. A redirect would be the middle of a chain that began with a form, which Chromium stops where
 // the client leads on to a host that the policy of the form's page does not know: a broker does.
 func TestGivenUp(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -354,4 +355,19 @@ func must[T any](v T, err error) T {
 
 func subjectOf(tb testing.TB, der []byte) string {
 	return certstest.Parse(tb, certstest.Verifier(tb), der).Subject().String()
+}
+
+// TestIntrospectionAnnounced: the metadata say of introspection what those who may ask do, and nothing where nobody may.
+func TestIntrospectionAnnounced(t *testing.T) {
+	public := web(t, func(r *client.Registration) {
+		r.ID, r.Authentication, r.IntrospectionAllowed = "public", client.AuthenticationRegistration{Method: client.None}, false
+		r.Scopes, r.GrantTypes = []string{"openid"}, []string{client.AuthorizationCode}
+	})
+	for may, want := range map[bool]string{true: `"introspection_endpoint_auth_methods_supported":["client_secret_basic"]`, false: ""} {
+		h := openHouse(t, nil, web(t, func(r *client.Registration) { r.IntrospectionAllowed = may }), public)
+		text := h.browser().get(h.config.Issuer + "/.well-known/openid-configuration").text
+		if may && !strings.Contains(text, want) || !may && strings.Contains(text, "introspect") {
+			t.Errorf("%t: %s", may, text)
+		}
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite", in Go
 
 	"sceau/attrs/database"
@@ -192,18 +191,9 @@ func prepare(c Config) error {
 	if _, err := db.Exec(`PRAGMA application_id = ` + strconv.Itoa(applicationID)); err != nil {
 		return fmt.Errorf("not writable: %w", err)
 	}
-	scripts, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, scripts,
-		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if _, err := provider.Up(ctx); err != nil {
+	if err := database.Migrate(ctx, db, true, migrations, "migrations", "goose_db_version"); err != nil {
 		return fmt.Errorf("its schema cannot be brought up to date: %w", err)
 	}
 	return nil

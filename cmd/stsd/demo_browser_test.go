@@ -13,7 +13,7 @@ import (
 	"sceau/internal/judge"
 )
 
-// TestDemoInBrowser is the demonstration as a person sees it: Alice opens the application, is refused with a wrong password, logs in, reads
+// TestDemoInBrowser is the demonstration as a person sees it: Alice opens the application, gives up, is refused with a wrong password, logs in, reads
 // what the application was told, and logs out; in the four languages, and Chromium complains of nothing.
 func TestDemoInBrowser(t *testing.T) {
 	judge.Require(t, "chromium")
@@ -68,6 +68,18 @@ func TestDemoInBrowser(t *testing.T) {
 				t.Errorf("the page does not say which application asks: %q", text)
 			}
 			w.Picture(tongue.tag + "-2-choice")
+			w.Click(`form.elsewhere button`) // gives up, and begins again
+			w.Until(`[role="alert"]`, home)
+			if text := w.Text(`[role="alert"]`); text != "Vous avez renoncé à vous connecter." {
+				t.Errorf("given up: %q", text)
+			}
+			w.Picture(tongue.tag + "-2-given-up")
+			w.Click(`a[href="/login"]`)
+			w.Until(`a.offer`, "Connexion")
+			if tongue.tag != "fr" {
+				w.Click(`nav.languages a[hreflang="` + tongue.tag + `"]`)
+				w.Until(`a.offer`, tongue.choose)
+			}
 			w.Click(`a.offer[href$="/m/password"]`)
 			w.Until(`input[name="password"]`, tongue.password)
 			w.Type(`#username`, "alice")

@@ -282,6 +282,10 @@ func (a *demoApp) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	login, err := a.provider.Finish(r.Context(), flow, r.URL.Query())
+	if rp.ReasonOf(err) == rp.Denied {
+		a.show(w, http.StatusForbidden, nil, "Vous avez renoncé à vous connecter.")
+		return
+	}
 	if err != nil {
 		a.show(w, http.StatusForbidden, nil, err.Error())
 		return

@@ -152,8 +152,11 @@ func (s *system) openFace(p *problems) {
 // nextFace reads and checks the configuration that a reload puts in force; nil where there is none, or none yet.
 func (s *system) nextFace(old *system) (*face.Config, error) {
 	c, err := s.readFace()
-	if err != nil || c == nil || old.face == nil {
+	if err != nil || old.face == nil {
 		return nil, err
+	}
+	if c == nil { // it comes and goes with a restart alone: until then it is there, with what it asks of the trail
+		return nil, s.retains(old.face.RetainsAudit())
 	}
 	retain, err := old.face.Check(c)
 	if err == nil {

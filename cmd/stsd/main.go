@@ -31,6 +31,6 @@ To see it at work: stsd demo`,
 		},
 	}
 	root.AddCommand(demoCommand(), serveCommand(), checkCommand(), configCommand(), keysCommand(), certCommand(), crlCommand(), registryCommand(),
-		policyCommand(), serviceCommand(), auditCommand(), controlCommand(), versionCommand())
+		policyCommand(), serviceCommand(), auditCommand(), controlCommand(), oidcCommand(), versionCommand())
 	return root
 }

@@ -109,7 +109,10 @@ func (s *system) reload(path string) (err error) {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)
 	}
 	s.mu.Lock()
-	s.config, s.rules, s.faceTexts = c, next.rules, next.faceTexts
+	s.config, s.rules = c, next.rules
+	if oidc != nil { // what is in force is told, not what the file says of the next start
+		s.faceTexts = next.faceTexts
+	}
 	s.decisionTLS, s.decisionClients, s.metadataKey = next.decisionTLS, next.decisionClients, next.metadataKey
 	s.takePolicyStore(next)
 	s.rollover = rollover{warned: s.rollover.warned}

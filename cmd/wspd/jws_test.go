@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"sceau/certs"
 	"sceau/internal/judge"
 	"sceau/internal/minipki"
 )
@@ -134,7 +135,7 @@ func TestKeyOfRFC8410(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	key, err := readKey(path)
+	key, err := certs.ReadKey(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,18 +3,16 @@ package main
 import (
 	"crypto"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"sceau/certs"
 	"sceau/wsp"
 )
 
@@ -38,7 +36,7 @@ type minter struct {
 func newMinter(c callerConfig, path func(file) string) (*minter, error) {
 	m := &minter{config: c, forms: map[string]form{}}
 	for i, f := range c.Keys {
-		key, err := readKey(path(f))
+		key, err := certs.ReadKey(path(f))
 		if err != nil {
 			return nil, f.wrong(fmt.Errorf("caller.keys: %w", err))
 		}
@@ -66,34 +64,6 @@ func newMinter(c callerConfig, path func(file) string) (*minter, error) {
 		}
 	}
 	return m, nil
-}
-
-// readKey reads a private key in PEM: PKCS #8, or the older forms of RSA and EC.
-func readKey(path string) (crypto.Signer, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		var key any
-		switch block.Type {
-		case "PRIVATE KEY":
-			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-		case "RSA PRIVATE KEY":
-			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-		case "EC PRIVATE KEY":
-			key, err = x509.ParseECPrivateKey(block.Bytes)
-		default:
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if signer, ok := key.(crypto.Signer); ok {
-			return signer, nil
-		}
-	}
-	return nil, errors.New("no private key in PEM")
 }
 
 // claimsOf is what a token says of a caller.

@@ -25,6 +25,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 
 	"sceau/internal/judge"
@@ -62,7 +63,9 @@ func Open(t *testing.T, servers ...*x509.Certificate) *Window {
 	err := chromedp.Listen(ctx, func(event any) {
 		switch event := event.(type) {
 		case *log.EventEntryAdded:
-			w.complain(event.Entry.Text + " " + event.Entry.URL)
+			if !strings.Contains(event.Entry.Text, "the server responded with a status of") { // of the page itself, which is meant
+				w.complain(event.Entry.Text + " " + event.Entry.URL)
+			}
 		case *runtime.EventConsoleAPICalled:
 			w.complain("a message to the console")
 		case *runtime.EventExceptionThrown:
@@ -174,4 +177,31 @@ func (w *Window) Picture(name string) {
 	if err := os.WriteFile(filepath.Join(folder, name+".png"), run(w, chromedp.FullScreenshot(100)), 0o600); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// Authenticator gives the window a device that keeps passkeys, and that a person is at: it verifies him, and agrees to all that is asked.
+func (w *Window) Authenticator() {
+	w.Helper()
+	if _, err := chromedp.Call(w.ctx, webauthn.Enable, webauthn.EnableParams{}); err != nil {
+		w.Fatal(err)
+	}
+	_, err := chromedp.Call(w.ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal,
+		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true}})
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// Value is that of a field.
+func (w *Window) Value(selector string) string {
+	w.Helper()
+	return run(w, chromedp.Evaluate[string](fmt.Sprintf(`document.querySelector(%q).value`, selector)))
+}
+
+// Send sends the form of a page with one field more.
+func (w *Window) Send(name, value string) {
+	w.Helper()
+	run(w, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{ const form = document.querySelector("main form"), field = document.createElement("input");
+		field.type = "hidden"; field.name = %q; field.value = %q; form.append(field); HTMLFormElement.prototype.submit.call(form); }`, name, value)))
 }

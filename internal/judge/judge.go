@@ -6,13 +6,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
 // Require returns the path of an external program. When it is missing the test is
-// skipped, or fails where SCEAU_REQUIRE_EXTERNAL is 1.
+// skipped, or fails where SCEAU_REQUIRE_EXTERNAL is 1. Programs that SCEAU_WITHOUT names, a space between them, are not
+// wanted this time: a run that looks for something else (races of ours) does not wait for them.
 func Require(t testing.TB, program string) string {
 	t.Helper()
+	if slices.Contains(strings.Fields(os.Getenv("SCEAU_WITHOUT")), program) {
+		t.Skipf("%s is not wanted this time", program)
+	}
 	path, err := exec.LookPath(program)
 	if err == nil {
 		return path

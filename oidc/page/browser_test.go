@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -85,6 +86,13 @@ func call[P, R any](t *testing.T, b *browser, command cdp.Command[P, R], paramet
 func run[T any](t *testing.T, b *browser, action chromedp.Action[T]) T {
 	t.Helper()
 	result, err := chromedp.Run(b.ctx, action)
+	for range 20 { // a page that has just come is at times asked for in the context of the one before it, where nothing runs
+		if err == nil || !strings.Contains(err.Error(), "Cannot find context") {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+		result, err = chromedp.Run(b.ctx, action)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

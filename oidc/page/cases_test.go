@@ -52,6 +52,18 @@ var cases = []struct {
 	{"code-refused", 200, page.OneTimeCode{Action: action, Refused: authn.NotProven, Return: back}},
 	{"passkey", 200, page.Passkey{Action: action, Options: options, Return: back}},
 	{"passkey-refused", 200, page.Passkey{Action: action, Options: options, Refused: authn.Cancelled, Return: back}},
+	{"enrol", 200, page.Enrol{Action: action, Done: back, Person: "Anne Peeters"}},
+	{"enrol-nobody", 403, page.Enrol{Missing: page.MissingSession, Within: 10 * time.Minute, Retry: back}},
+	{"enrol-old", 403, page.Enrol{Missing: page.MissingRecent, Within: 10 * time.Minute, Retry: back}},
+	{"enrol-other", 403, page.Enrol{Missing: page.MissingOther, Within: 10 * time.Minute, Retry: back}},
+	{"enrolled", 200, page.Enrolled{Label: "Clé bleue", Made: given}},
+	{"enrolled-plain", 200, page.Enrolled{Made: given}},
+	{"consents", 200, page.Consents{Action: action, Person: "Anne Peeters", Given: []page.Given{
+		{Client: "dossier", Name: "Dossier patient partagé", Scopes: scopes[:3], Since: given},
+		{Client: "agenda", Name: "Agenda", Scopes: scopes, Terms: &page.Terms{URL: "https://chl.example/cgu"}, Since: given}}}},
+	{"consents-withdrawn", 200, page.Consents{Action: action, Person: "Anne Peeters", Withdrawn: "Agenda"}},
+	{"consents-none", 200, page.Consents{Action: action}},
+	{"consents-nobody", 403, page.Consents{Stranger: true}},
 	{"certificate", 200, page.Certificate{Secure: "https://carte.example:8443/etab/750712184/attempt/1/card", Cards: []string{"eID", "CPS", "eHealth"}, Return: back}},
 	{"certificate-none", 200, page.Certificate{Secure: "https://carte.example:8443/card", Fault: page.CertificateNone, Return: back}},
 	{"certificate-expired", 200, page.Certificate{Secure: "https://carte.example:8443/card", Fault: page.CertificateExpired, Return: back}},
@@ -67,10 +79,11 @@ var cases = []struct {
 	{"choose-one", 200, page.Choose{Means: means[:1], Refused: authn.Unsuitable, Return: back}},
 	{"insufficient", 403, page.Insufficient{Means: means[:2], Cancel: action}},
 	{"insufficient-none", 403, page.Insufficient{Cancel: action}},
-	{"consent", 200, page.Consent{Action: action, Person: "Anne Peeters", Scopes: scopes, Terms: &page.Terms{URL: "https://chl.example/cgu", Version: "2026-03"}}},
+	{"consent", 200, page.Consent{Action: action, Person: "Anne Peeters", Scopes: scopes, Terms: &page.Terms{URL: "https://chl.example/cgu", Version: "2026-03"}, Later: back}},
 	{"consent-missing", 200, page.Consent{Action: action, Scopes: scopes[:3], Terms: &page.Terms{URL: "https://chl.example/cgu", Title: "Charte d’usage"}, TermsMissing: true}},
 	{"consent-plain", 200, page.Consent{Action: action, Scopes: scopes[:2]}},
 	{"logout", 200, page.Logout{Action: action, Person: "Anne Peeters", Hidden: []page.Field{{Name: "state", Value: "s-1"}}}},
+	{"stayed", 200, page.Stayed{}},
 	{"loggedout", 200, page.LoggedOut{Return: "https://dossier.example/", Unreached: []string{"Imagerie", "Laboratoire"}}},
 	{"loggedout-plain", 200, page.LoggedOut{}},
 	{"error", 400, page.Error{Code: "invalid_request", AuditID: "01JDM5W6V9Q3R8Z2", Return: back}},
@@ -84,6 +97,8 @@ var cases = []struct {
 	{"continue", 200, page.Continue{URL: "https://dossier.example/retour?code=c"}},
 	{"formpost", 200, page.FormPost{Action: "https://dossier.example/retour", Fields: []page.Field{{Name: "code", Value: "c"}}}},
 }
+
+var given = time.Date(2026, 11, 5, 9, 0, 0, 0, time.UTC)
 
 var scopes = []page.Scope{{Name: "openid"}, {Name: "profile"}, {Name: "email"}, {Name: "scope_all"}, {Name: "lys.agenda", Text: "vos rendez-vous de la semaine"}, {Name: "offline_access"}}
 

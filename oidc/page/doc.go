@@ -8,6 +8,6 @@
 // A page is a value of one of the types of page.go; it says what is to be told, and the templates and texts say how. Nothing that
 // a value holds is markup: all of it is escaped where it stands.
 //
-// Pages hold no script and no style of their own, fetch nothing from elsewhere and work without a script, but for Passkey, which
+// Pages hold no script and no style of their own, fetch nothing from elsewhere and work without a script, but for Passkey and Enrol, which
 // cannot (and FormPost, which has a button). The policy of each answer (Content-Security-Policy) says so to the browser.
 package page

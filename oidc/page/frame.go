@@ -91,6 +91,20 @@ func (f *frame) read(page any) error {
 		f.name, f.Script = "passkey", "passkey.js"
 		f.refuse(page.Refused, 0)
 		return post(page.Action)
+	case Enrol:
+		f.name = "enrol"
+		if f.Failed = page.Missing != 0; f.Failed {
+			return nil
+		}
+		f.Script = "passkey.js"
+		return post(page.Action)
+	case Enrolled:
+		f.name = "enrolled"
+	case Consents:
+		f.name, f.Failed = "consents", page.Stranger
+		if len(page.Given) > 0 {
+			return post(page.Action)
+		}
 	case Certificate:
 		f.name = "certificate"
 		f.refuse(page.Refused, 0)
@@ -117,6 +131,8 @@ func (f *frame) read(page any) error {
 	case Logout:
 		f.name = "logout"
 		return post(page.Action)
+	case Stayed:
+		f.name = "stayed"
 	case LoggedOut:
 		f.name = "loggedout"
 	case Error:
@@ -366,6 +382,23 @@ func (f *frame) Again() string {
 	}
 	return f.T("choose.asked")
 }
+
+// Missing says what an enrolment needs.
+func (f *frame) Missing() string {
+	page, _ := f.Page.(Enrol)
+	switch page.Missing {
+	case 0:
+		return ""
+	case MissingRecent:
+		return f.T("enrol.too-old", "within", f.Duration(page.Within))
+	case MissingOther:
+		return f.T("enrol.by-passkey")
+	}
+	return f.T("enrol.nobody")
+}
+
+// Date is a day, as the language writes it.
+func (f *frame) Date(t time.Time) string { return t.Format(f.T("date")) }
 
 // Digits says how many digits a code has, where that is known.
 func (f *frame) Digits() string {

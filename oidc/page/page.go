@@ -90,6 +90,58 @@ type Passkey struct {
 	Return  string
 }
 
+// Enrol enrols a passkey for a person who holds a ticket: a text that an administrator gave him. Its script posts JSON to Action, {"ticket": …}
+// for the options and {"ticket": …, "credential": …} with the answer of the device; a refusal is JSON with "error", the text of an
+// authn.Reason. A ticket behind the # of the address stands in the field from the beginning: no server ever sees it there.
+type Enrol struct {
+	// Action is of our own origin. Required where nothing is missing.
+	Action string
+	// Done is where the script leads when it is done.
+	Done   string
+	Person string // how the account is called; may be empty
+	// Missing says why it cannot begin. Then Within is how young a login has to be, and Retry leads here again: a link.
+	Missing Missing
+	Within  time.Duration
+	Retry   string
+}
+
+// Missing is what an enrolment needs and does not have.
+type Missing uint8
+
+// What is missing. The zero Missing is nothing.
+const (
+	_              Missing = iota
+	MissingSession         // nobody is logged in in this browser
+	MissingRecent          // the login is too old
+	MissingOther           // it was by a passkey, which does not vouch for another
+)
+
+// Enrolled says that a passkey was enrolled.
+type Enrolled struct {
+	Label string // what the administrator called it; may be empty
+	Made  time.Time
+}
+
+// Consents lists what a person has consented to. The form of each posts the field "client".
+type Consents struct {
+	Action string
+	Person string // as of Consent
+	Given  []Given
+	// Withdrawn is the name of the application whose consent was withdrawn just now; may be empty.
+	Withdrawn string
+	// Stranger says that nobody is logged in in this browser: there is nothing to list.
+	Stranger bool
+}
+
+// A Given is what was consented to for one application.
+type Given struct {
+	Client string // its id, which is posted
+	Name   string
+	Scopes []Scope
+	Terms  *Terms // that were accepted; nil where there were none
+	Since  time.Time
+}
+
 // Certificate explains to insert a card, and leads to the address where the browser is asked for its certificate.
 type Certificate struct {
 	// Secure is that address: a link. Empty says that none listens: the page says that it cannot be done here.
@@ -150,6 +202,8 @@ type Consent struct {
 	Terms *Terms
 	// TermsMissing says that it was allowed without accepting the terms.
 	TermsMissing bool
+	// Later is where it is withdrawn: a link, to the page of Consents.
+	Later string
 }
 
 // A Scope is something that an application asks for.
@@ -180,6 +234,9 @@ type Logout struct {
 
 // A Field is a hidden field of a form.
 type Field struct{ Name, Value string }
+
+// Stayed says that nothing ended: what Logout asked was declined.
+type Stayed struct{}
 
 // LoggedOut says that the session is over.
 type LoggedOut struct {

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -214,6 +215,7 @@ func TestSaid(t *testing.T) {
 		{name: "a means without an address", page: page.Choose{Means: []page.Offer{{URL: "vbscript:x"}, {URL: "/b", Label: "B"}}}, want: []string{"B"}, not: []string{"vbscript"}},
 		{name: "unknown scope", page: page.Consent{Action: action, Scopes: []page.Scope{{Name: "urn:x:y"}}}, want: []string{"urn:x:y"}},
 		{name: "own words of a scope", page: page.Consent{Action: action, Scopes: []page.Scope{{Name: "email", Text: "courriel"}}}, want: []string{"courriel"}, not: []string{"adresse électronique"}},
+		{name: "withdrawn later", page: page.Consent{Action: action, Later: back}, want: []string{"à tout moment"}, markup: []string{`<a href="` + back + `" target="_blank" rel="noopener noreferrer">Vos accords`}},
 		{name: "terms", page: page.Consent{Action: action, Terms: &page.Terms{URL: "https://t.example/", Version: "3"}},
 			want:   []string{"Conditions générales d’utilisation (3)", "(nouvel onglet)"},
 			markup: []string{`type="checkbox" value="accepted"`, `rel="noopener noreferrer"`}},
@@ -221,6 +223,20 @@ func TestSaid(t *testing.T) {
 		{name: "a code that names a text", page: page.Error{Code: "general.do"}, want: []string{"general.do"}},
 		{name: "unknown code", page: page.Error{Code: "whatever"}, want: []string{"n’a pas pu être traitée"}},
 		{name: "options", page: page.Passkey{Action: action, Options: options}, markup: []string{`data-options="{&#34;challenge&#34;:`}},
+		{name: "enrolment", page: page.Enrol{Action: action, Done: back, Person: "Anne"}, want: []string{"Clé d’accès pour Anne", "Code d’enregistrement"},
+			markup: []string{`data-done="` + back + `"`, `autocomplete="off"`, `role="alert"`, "hidden"}, not: []string{"Erreur : Enregistrer"}},
+		{name: "nobody to enrol", page: page.Enrol{Missing: page.MissingSession, Retry: back}, want: []string{"d’abord vous identifier", "Erreur : Enregistrer"}, not: []string{"<script", "<form", "ticket"}},
+		{name: "a login of long ago", page: page.Enrol{Missing: page.MissingRecent, Within: 10 * time.Minute}, want: []string{"moins de 10 minutes"}, not: []string{"<form"}},
+		{name: "a passkey for a passkey", page: page.Enrol{Missing: page.MissingOther}, want: []string{"par un autre moyen"}, not: []string{"<form"}},
+		{name: "something missing of tomorrow", page: page.Enrol{Action: action, Missing: 250}, want: []string{"d’abord vous identifier"}, not: []string{"<form"}},
+		{name: "an enrolment to nowhere", page: page.Enrol{}, want: []string{"server_error"}},
+		{name: "done at a script", page: page.Enrol{Action: action, Done: "javascript:alert(1)"}, markup: []string{`data-done=""`}, not: []string{"javascript:"}},
+		{name: "enrolled", page: page.Enrolled{Label: "Clé bleue", Made: given}, want: []string{"Clé bleue", "05/11/2026", "prévenez aussitôt"}},
+		{name: "consents", page: page.Consents{Action: action, Given: []page.Given{{Client: "c-1", Name: "Agenda", Scopes: scopes[2:3], Terms: &page.Terms{URL: "https://t.example/"}, Since: given}}},
+			want: []string{"Agenda", "votre adresse électronique", "le 05/11/2026", "Conditions acceptées : Conditions générales"}, markup: []string{`name="client" value="c-1"`, `aria-labelledby="withdraw-0 given-0"`}},
+		{name: "no consents", page: page.Consents{Withdrawn: "Agenda"}, want: []string{"aucune application", "Votre accord pour Agenda est retiré."}, not: []string{"<form"}},
+		{name: "consents of nobody", page: page.Consents{Stranger: true, Withdrawn: "Agenda"}, want: []string{"identifiez-vous"}, not: []string{"Agenda", "<form"}},
+		{name: "consents to nowhere", page: page.Consents{Given: []page.Given{{Client: "c"}}}, want: []string{"server_error"}},
 		{name: "native application", page: page.LoggedOut{Return: "org.example.app:/out"}, markup: []string{`href="org.example.app:/out"`}},
 		{name: "no page", page: 7, want: []string{"server_error"}},
 		{name: "nil", page: nil, want: []string{"server_error"}},
@@ -273,7 +289,11 @@ func TestPolicy(t *testing.T) {
 		redirects []string
 		want      string
 		passkeys  string
+		made      string // "()" where empty
 	}{
+		{name: "enrol", page: page.Enrol{Action: action, Done: back}, passkeys: "()", made: "(self)",
+			want: "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"},
+		{name: "no enrolment", page: page.Enrol{Missing: page.MissingSession}, want: plain, passkeys: "()"},
 		{name: "plain", page: page.Choose{}, want: plain, passkeys: "()"},
 		{name: "passkey", page: page.Passkey{Action: action}, want: scripted + "; frame-ancestors 'none'; base-uri 'none'", passkeys: "(self)"},
 		{name: "form post", page: page.FormPost{Action: "https://rp.example/cb"}, want: scripted + " https://rp.example; frame-ancestors 'none'; base-uri 'none'", passkeys: "()"},
@@ -295,7 +315,7 @@ func TestPolicy(t *testing.T) {
 				"Content-Security-Policy": test.want, "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
 				"Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8", "Content-Language": "fr", "X-Robots-Tag": "noindex, nofollow",
 				"Permissions-Policy": "publickey-credentials-get=" + test.passkeys +
-					", publickey-credentials-create=(), camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+					", publickey-credentials-create=" + cmp.Or(test.made, "()") + ", camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 			} {
 				if got := h.Get(name); got != want {
 					t.Errorf("%s:\n got %s\nwant %s", name, got, want)

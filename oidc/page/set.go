@@ -128,6 +128,9 @@ func (p *pages) policy(h http.Header, f *frame) {
 	if f.Script != "" {
 		directives = append(directives, "script-src 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'")
 	}
+	if f.name == "enrol" && f.Script != "" {
+		directives = append(directives, "connect-src 'self'")
+	}
 	targets := append([]string{"'self'"}, sources(slices.Concat(p.view.Redirects, f.targets))...)
 	directives = append(directives, "form-action "+strings.Join(targets, " "), "frame-ancestors 'none'", "base-uri 'none'")
 	h.Set("Content-Security-Policy", strings.Join(directives, "; "))
@@ -137,12 +140,15 @@ func (p *pages) policy(h http.Header, f *frame) {
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Robots-Tag", "noindex, nofollow")
-	passkeys := "()"
-	if f.name == "passkey" {
+	passkeys, made := "()", "()"
+	switch {
+	case f.name == "passkey":
 		passkeys = "(self)"
+	case f.name == "enrol" && f.Script != "":
+		made = "(self)"
 	}
 	h.Set("Permissions-Policy", "publickey-credentials-get="+passkeys+
-		", publickey-credentials-create=(), camera=(), microphone=(), geolocation=(), payment=(), usb=()")
+		", publickey-credentials-create="+made+", camera=(), microphone=(), geolocation=(), payment=(), usb=()")
 }
 
 // seconds rounds up: who comes back after that is not too early.

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 
+	"sceau/oidc/authn"
 	"sceau/oidc/page"
 )
 
@@ -222,5 +224,124 @@ func TestOnward(t *testing.T) {
 			}
 			t.Errorf("never came to %q", test.want)
 		})
+	}
+}
+
+// TestEnrolScript: the script asks the browser to make a passkey, whether it knows the JSON of level 3 or not, and tells the person what came of it.
+func TestEnrolScript(t *testing.T) {
+	b, set := newBrowser(t), newSet(t)
+	const creation = `{"challenge":"AAECAwQFBgcICQoLDA0ODw","rp":{"id":"localhost","name":"Hôpital"},"user":{"id":"YW5uZQ","name":"anne","displayName":"anne"},
+		"pubKeyCredParams":[{"type":"public-key","alg":-7},{"type":"public-key","alg":-257}],"authenticatorSelection":{"residentKey":"required","userVerification":"required"},"excludeCredentials":[%s]}`
+	type said struct {
+		Ticket     string
+		Credential *struct {
+			ID, Type string
+			Response struct{ ClientDataJSON, AttestationObject string }
+		}
+	}
+	var mu sync.Mutex
+	var heard []said
+	var answer func(said) (int, string)
+	mux := http.NewServeMux()
+	mux.Handle(view.Static+"/", set.Static())
+	mux.HandleFunc("POST "+action, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		var in said
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Origin") == "" {
+			t.Errorf("posted %v, %v", r.Header, err)
+		}
+		heard = append(heard, in)
+		status, text := answer(in)
+		w.WriteHeader(status)
+		io.WriteString(w, text)
+	})
+	mux.HandleFunc("GET /ask", func(w http.ResponseWriter, r *http.Request) {
+		set.For(r, "fr", view).Write(w, r, 0, page.Enrol{Action: action, Done: "/done"})
+	})
+	mux.HandleFunc("GET /done", func(w http.ResponseWriter, r *http.Request) {
+		set.For(r, "fr", view).Write(w, r, 0, page.Enrolled{Made: given})
+	})
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	address := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	call(t, b, webauthn.Enable, webauthn.EnableParams{})
+	call(t, b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal, HasResidentKey: true,
+		HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true}})
+	options := func(exclude string) func(said) (int, string) {
+		return func(in said) (int, string) {
+			if in.Credential == nil {
+				return http.StatusOK, fmt.Sprintf(creation, exclude)
+			}
+			return http.StatusNoContent, ""
+		}
+	}
+	refuse := func(status int, reason authn.Reason) func(said) (int, string) {
+		return func(said) (int, string) { return status, `{"error":"` + reason.String() + `"}` }
+	}
+	level2 := `delete PublicKeyCredential.parseCreationOptionsFromJSON; delete PublicKeyCredential.prototype.toJSON`
+	made := ""
+	for _, test := range []struct {
+		name, before string
+		answer       func(said) (int, string)
+		failed       string // what the person is told; empty where it is done
+	}{
+		{name: "level 3", answer: options("")},
+		{name: "level 2", before: level2, answer: options("")},
+		{name: "level 2, with one that is there", before: level2, answer: func(in said) (int, string) { return options(`{"type":"public-key","id":"` + made + `"}`)(in) }, failed: "déjà une clé"},
+		{name: "no ticket of his", answer: refuse(403, authn.NotEnrolled), failed: "n’est pas valable"},
+		{name: "no login", answer: refuse(403, authn.NotProven), failed: "plus assez récente"},
+		{name: "unsuitable", answer: refuse(403, authn.Unsuitable), failed: "n’est pas accepté"},
+		{name: "too late", answer: refuse(403, authn.Expired), failed: "délai"},
+		{name: "a reason of tomorrow", answer: refuse(403, 250), failed: "indisponible"},
+		{name: "an outage", answer: func(said) (int, string) { return 503, "<p>no JSON" }, failed: "indisponible"},
+		{name: "of another site", answer: func(said) (int, string) {
+			return 200, strings.Replace(fmt.Sprintf(creation, ""), `"id":"localhost"`, `"id":"evil.example"`, 1)
+		}, failed: "Aucune clé"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			mu.Lock()
+			answer, heard = test.answer, nil
+			mu.Unlock()
+			b.open(t, address+"/ask?"+url.QueryEscape(test.name)+"#ticket-1") // with another query, or the browser would not leave the page
+			run(t, b, chromedp.Evaluate[chromedp.Void](test.before))
+			run(t, b, chromedp.Click("#enrol-make"))
+			want := `document.querySelector("h1")?.textContent.startsWith("Votre clé")`
+			if test.failed != "" {
+				want = `!!document.querySelector("#enrol-alert:not([hidden])") && document.title.startsWith("Erreur") && !document.querySelector("#enrol-make").disabled`
+			}
+			there := false
+			for range 600 { // a page that goes away in the meantime answers with an error
+				if there, _ = chromedp.Run(b.ctx, chromedp.Evaluate[bool](want)); there {
+					break
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			if !there {
+				t.Fatal("nothing came of it")
+			}
+			if test.failed != "" {
+				if got := run(t, b, chromedp.Text("#enrol-alert")); !strings.Contains(got, test.failed) {
+					t.Errorf("told %q", got)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if heard[0].Ticket != "ticket-1" || heard[0].Credential != nil || len(heard) > 2 {
+				t.Errorf("heard %+v", heard)
+			}
+			if test.failed == "" {
+				if c := heard[1].Credential; c == nil || c.Type != "public-key" || c.ID == "" || c.Response.ClientDataJSON == "" || c.Response.AttestationObject == "" || heard[1].Ticket != "ticket-1" {
+					t.Fatalf("heard %+v", heard[1])
+				}
+				made = heard[1].Credential.ID
+			}
+		})
+	}
+	for _, complaint := range b.heard() {
+		if !strings.Contains(complaint, "status of") { // a refusal, of which Chromium speaks
+			t.Error(complaint)
+		}
 	}
 }

@@ -75,7 +75,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		},
 		DialTimeout: c.Timeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout, ContextTimeoutEnabled: true,
 		// What was done and not answered is not asked again: the second Add would say that somebody else was first.
-		MaxRetries: -1,
+		MaxRetries: -1, DialerRetries: 1,
 		// No address out of an answer is ever contacted.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		DisableIdentity:          true,

@@ -12,8 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
 	_ "modernc.org/sqlite" // the driver "sqlite", in Go
 
 	reach "sceau/attrs/database"
@@ -95,24 +93,7 @@ func file(c *Config, make bool) (*sql.DB, error) {
 
 // migrate makes the tables, or brings them up to date.
 func migrate(ctx context.Context, c *Config, db *sql.DB) error {
-	dialect := database.DialectPostgres
-	if c.File != "" {
-		dialect = database.DialectSQLite3
-	}
-	scripts, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	versions, err := database.NewStore(dialect, schemaTable)
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider("", db, scripts, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
+	return reach.Migrate(ctx, db, c.File != "", migrations, "migrations", schemaTable)
 }
 
 // recognise refuses a database without a store of this schema.

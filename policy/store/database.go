@@ -16,8 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
 	"modernc.org/sqlite" // also the driver "sqlite", in Go
 
 	reach "sceau/attrs/database"
@@ -110,28 +108,12 @@ func openFile(path string, write, make bool) (*sql.DB, error) {
 
 // migrate makes the tables, or brings them up to date, and gives the store its id if it has none.
 func migrate(ctx context.Context, c *Config, db *sql.DB) error {
-	dialect := database.DialectPostgres
-	if c.File != "" {
-		dialect = database.DialectSQLite3
-	}
-	scripts, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	versions, err := database.NewStore(dialect, schemaTable)
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider("", db, scripts, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
-	if _, err := provider.Up(ctx); err != nil {
+	if err := reach.Migrate(ctx, db, c.File != "", migrations, "migrations", schemaTable); err != nil {
 		return err
 	}
 	var id [16]byte
 	rand.Read(id[:]) // never fails (crypto/rand)
-	_, err = db.ExecContext(ctx, `INSERT INTO policy_store (only_one, id) VALUES (1, $1) ON CONFLICT DO NOTHING`, hex.EncodeToString(id[:]))
+	_, err := db.ExecContext(ctx, `INSERT INTO policy_store (only_one, id) VALUES (1, $1) ON CONFLICT DO NOTHING`, hex.EncodeToString(id[:]))
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"time"
 
@@ -323,4 +324,16 @@ func (c *Config) path(name string) string {
 		return name
 	}
 	return filepath.Join(c.dir, name)
+}
+
+// only refuses keys of a part of the file that do not count where they stand: who wrote one believes that it does.
+func only(part any, where string, keys ...string) error {
+	v := reflect.ValueOf(part).Elem()
+	var errs []error
+	for i := range v.NumField() {
+		if key := v.Type().Field(i).Tag.Get("yaml"); !v.Field(i).IsZero() && !slices.Contains(keys, key) {
+			errs = append(errs, fmt.Errorf("%s does not count for %s", key, where))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -1,10 +1,7 @@
 package face
 
 import (
-	"crypto"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,6 +11,7 @@ import (
 
 	"sceau/attrs/ldapsource"
 	"sceau/attrs/remote"
+	"sceau/certs"
 	"sceau/oidc"
 	"sceau/oidc/authn"
 	"sceau/oidc/client"
@@ -49,8 +47,11 @@ func (f *Face) establishment(c *Config, k *Establishment, outside *http.Client, 
 			SessionLifetime: time.Duration(k.Lifetimes.Session), SessionIdle: time.Duration(k.Lifetimes.Idle),
 		},
 	}
+	if k.SecureIssuer != "" && c.Secure.Address == "" {
+		errs = append(errs, errors.New("secure-issuer: no listener asks for a certificate (secure)"))
+	}
 	for i, key := range k.Keys {
-		signer, err := readKey(c.path(key.File))
+		signer, err := certs.ReadKey(c.path(key.File))
 		wrong(fmt.Sprintf("keys[%d]", i), err)
 		o.Keys = append(o.Keys, oidc.Key{Signer: signer, Algorithm: key.Algorithm, From: key.From, Until: key.Until})
 	}
@@ -82,34 +83,6 @@ func (f *Face) establishment(c *Config, k *Establishment, outside *http.Client, 
 		return nil, errors.New("accounts: the people of the file are invented, and this establishment is no sandbox")
 	}
 	return oidc.New(o)
-}
-
-// readKey reads a private key in PEM: PKCS #8, or the older forms of RSA and EC.
-func readKey(path string) (crypto.Signer, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		var key any
-		switch block.Type {
-		case "PRIVATE KEY":
-			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-		case "RSA PRIVATE KEY":
-			key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-		case "EC PRIVATE KEY":
-			key, err = x509.ParseECPrivateKey(block.Bytes)
-		default:
-			continue
-		}
-		if signer, ok := key.(crypto.Signer); ok && err == nil {
-			return signer, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return nil, fmt.Errorf("%s: no private key in PEM", path)
 }
 
 func (f *Face) clients(c *Config, k *Establishment, outside *http.Client) (*client.Registry, error) {

@@ -22,8 +22,12 @@ func (f *Face) exchange(c *Config, k *ExchangeConfig, e *establishments) (*bridg
 	x := &bridge.Config{
 		Certificates: f.shared.Verifier, Policy: f.shared.Policy, MaximumValidity: time.Duration(k.MaximumValidity), MaximumAge: time.Duration(k.MaximumAge),
 		Actors: k.Actors, Target: k.Target, Catalogue: f.shared.Catalogue,
-		Assertions: bridge.Assertions{Issuers: k.Issuers, Audiences: k.Audiences, Skew: time.Duration(k.Skew), Issuer: k.Issuer, BackDate: time.Duration(k.BackDate),
-			Signing: f.shared.Signing},
+		Assertions: bridge.Assertions{Issuers: k.Issuers, Audiences: k.Audiences, Skew: time.Duration(k.Skew), Issuer: k.Issuer, BackDate: time.Duration(k.BackDate)},
+	}
+	if k.Issuer != "" {
+		x.Assertions.Signing = f.shared.Signing
+	} else if len(k.Certified) > 0 || k.BackDate != 0 {
+		return nil, errors.New("certified and back-date are of assertions that are written, and without issuer none are")
 	}
 	for _, role := range k.HolderRoles {
 		x.HolderRoles = append(x.HolderRoles, certs.Role(role))

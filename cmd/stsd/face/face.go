@@ -63,6 +63,7 @@ type Face struct {
 	plain   *server
 	secure  *server
 	ending  chan struct{} // closed by Close
+	once    sync.Once
 	closing sync.WaitGroup
 	closed  []func() error // of the store
 }
@@ -123,6 +124,8 @@ func (f *Face) establish(c *Config) (e *establishments, err error) {
 		if e.secure, err = c.listener("secure", &c.Secure, true); err != nil {
 			return e, err
 		}
+	} else if err = only(&c.Secure, "a listener without an address"); err != nil {
+		return e, fmt.Errorf("secure: %w", err)
 	}
 	outside, err := c.outside()
 	if err != nil {
@@ -156,6 +159,9 @@ const controlPath = "/control/"
 // control makes the interface for an authority; nil where there is no reader.
 func (f *Face) control(c *Config, e *establishments) (*control.Handler, error) {
 	if len(c.Control.Readers) == 0 {
+		if c.Control.Least != 0 || c.Control.PerMinute != 0 {
+			return nil, errors.New("control: no readers")
+		}
 		return nil, nil
 	}
 	k := control.Config{
@@ -299,6 +305,7 @@ func (f *Face) Listen(bound map[string]net.Listener) error {
 	if f.config.Secure.Address != "" {
 		if f.secure, err = start(f.config.Secure.Address, func(e *establishments) *tls.Config { return e.secure }, true); err != nil {
 			f.plain.listener.Close()
+			f.plain = nil
 			return fmt.Errorf("oidc: %w", err)
 		}
 	}
@@ -306,6 +313,7 @@ func (f *Face) Listen(bound map[string]net.Listener) error {
 }
 
 func (f *Face) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 	e := f.now.Load()
 	if e.control != nil && strings.HasPrefix(r.URL.Path, controlPath) {
 		e.control.ServeHTTP(w, r)
@@ -335,7 +343,7 @@ func (f *Face) Issuers() (all []string) {
 	return all
 }
 
-// Serve answers until Shutdown.
+// Serve answers until Shutdown, or until a listener fails.
 func (f *Face) Serve() error {
 	ended := make(chan error, 2)
 	running := 0
@@ -345,31 +353,45 @@ func (f *Face) Serve() error {
 			go func() { ended <- s.http.ServeTLS(s.listener, "", "") }()
 		}
 	}
-	var errs []error
 	for range running {
 		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-			errs = append(errs, err)
+			return err // the other goes on until Shutdown: half a face is none, and whoever runs it ends it
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
-// Shutdown finishes what is under way and ends Serve. Close comes after it.
+// Shutdown finishes what is under way, at both listeners at once, and ends Serve. Close comes after it.
 func (f *Face) Shutdown(ctx context.Context) error {
-	var errs []error
-	for _, s := range []*server{f.plain, f.secure} {
-		if s != nil {
-			errs = append(errs, s.http.Shutdown(ctx))
-		}
+	var plain, secure error
+	var both sync.WaitGroup
+	if f.plain != nil {
+		both.Go(func() { plain = f.plain.http.Shutdown(ctx) })
 	}
-	return errors.Join(errs...)
+	if f.secure != nil {
+		both.Go(func() { secure = f.secure.http.Shutdown(ctx) })
+	}
+	both.Wait()
+	return errors.Join(plain, secure)
 }
 
-// Close closes a face that serves no longer, or never did.
-func (f *Face) Close() error {
-	close(f.ending)
-	f.closing.Wait()
-	return errors.Join(f.now.Load().end(), f.close())
+// Close ends what is still under way, and gives everything back. A second Close does nothing.
+func (f *Face) Close() (err error) {
+	f.once.Do(func() {
+		var errs []error
+		for _, s := range []*server{f.plain, f.secure} {
+			if s != nil { // of a face that never served, or whose Shutdown took too long
+				errs = append(errs, s.http.Close())
+				if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+					errs = append(errs, err)
+				}
+			}
+		}
+		close(f.ending)
+		f.closing.Wait()
+		err = errors.Join(append(errs, f.now.Load().end(), f.close())...)
+	})
+	return err
 }
 
 func (f *Face) close() error {

@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -244,7 +246,7 @@ func TestWrong(t *testing.T) {
 		{"authorities in the wrong place", `key: tls.key}`, `key: tls.key, authorities: [ca.pem]}`, "listen: authorities are of the listener that asks for certificates"},
 		{"invented people", "sandbox: true", "sandbox: false", "establishments[0] (etab1): accounts: the people of the file are invented, and this establishment is no sandbox"},
 		{"a key of another kind", "algorithm: ES256", "algorithm: PS256", `key 2: algorithm "PS256" on P-256`},
-		{"no key", "file: es256.key", "file: none.key", "establishments[0] (etab1): keys[1]: open"},
+		{"no key", "file: es256.key", "file: none.key", "establishments[0] (etab1): keys[1]: certs: unavailable"},
 		{"no clients", "clients: clients.yaml", "clients: none.yaml", "establishments[0] (etab1): clients: open"},
 		{"accounts in two places", "{people: people.yaml}", "{people: people.yaml, directory: {base: x}}", "accounts: one of people and directory"},
 		{"a kind of means", "kind: passkey", "kind: horoscope", `means[1] (passkey): kind "horoscope" is none of`},
@@ -255,6 +257,22 @@ func TestWrong(t *testing.T) {
 		{"a reader", "sha256:HASH", "sha256:12", "control: readers[0]: token-hash"},
 		{"a lifetime", "    means:\n", "    lifetimes: {code: 1h}\n    means:\n", "lifetime of the code"},
 		{"another host", "secure-issuer: https://localhost:9444", "secure-issuer: https://other:9444", "is not the issuer's host and path at another port"},
+		{"a key of another kind of means", "second-factor: if-had}", "second-factor: if-had, role: person, hardware-only: true}",
+			"means[0] (password): role does not count for a means of the kind password\nhardware-only does not count for"},
+		{"a list of another kind of means", "kind: passkey}", "kind: passkey, realms: [A]}", "realms does not count for a means of the kind passkey"},
+		{"a provider of another kind of means", "kind: passkey}", "kind: passkey, provider: {issuer: x}}", "provider does not count for a means of the kind passkey"},
+		{"an age of assertions", "kind: passkey}", "kind: assertion, max-age: 1m}", "max-age does not count for a means of the kind assertion"},
+		{"a role of assertions", "kind: passkey}", `kind: assertion, role: nobody, issuers: [x], references: {x: [swk]}, persons: {ssin: x}}`, `serves the role "nobody"`},
+		{"a role of certificates", "kind: passkey}", `kind: certificate, role: nobody, references: {x: [swk]}}`, `serves the role "nobody"`},
+		{"a provider that nobody believes", "kind: passkey}", `kind: upstream, provider: {pro-sante-connect: bas, client-id: x, method: client_secret_basic, identify: prosante}}`, "provider: ca: none"},
+		{"Pro Santé Connect at another place", "kind: passkey}", `kind: upstream, provider: {pro-sante-connect: bas, issuer: "https://x", identify: prosante}}`, "pro-sante-connect stands in the place of"},
+		{"a claim that identifies nobody", "kind: passkey}", `kind: upstream, provider: {pro-sante-connect: bas, claim: x, identify: sub}}`, "claim does not count where identify is sub"},
+		{"a key of another store", "control:\n", "store: {kind: memory, file: x.db, connections: 3}\ncontrol:\n", "store: file does not count for the kind memory\nconnections does not count"},
+		{"a key of Redis", "control:\n", "store: {kind: sqlite, file: x.db, username: x}\ncontrol:\n", "store: username does not count for the kind sqlite"},
+		{"nobody asks for a certificate", `secure: {address: "127.0.0.1:0", authorities: [ca.pem]}`, "", "secure-issuer: no listener asks for a certificate"},
+		{"a listener without an address", `secure: {address: "127.0.0.1:0", authorities: [ca.pem]}`, "secure: {authorities: [ca.pem]}", "secure: authorities does not count for a listener without an address"},
+		{"no readers", `  readers: [{name: ans, token-hash: "sha256:HASH"}]`, "", "control: no readers"},
+		{"attributes of assertions that nobody writes", "    means:\n", `    exchange: {certified: {"https://x": [y]}}` + "\n    means:\n", "without issuer none are"},
 		{"no duration", "    means:\n", "    lifetimes: {code: soon}\n    means:\n", `"soon" is no duration`},
 	} {
 		k, err := read(t, dir, strings.Replace(good, c.old, c.new, 1))
@@ -328,5 +346,131 @@ func TestStores(t *testing.T) {
 	defer f.Close()
 	if v, err := f.store.Get(t.Context(), "k"); err != nil || string(v) != "v" {
 		t.Errorf("after a restart: %q %v", v, err)
+	}
+}
+
+// TestEnds: a listener that fails ends Serve, a face that never served gives its addresses back, and closes once.
+func TestEnds(t *testing.T) {
+	c, err := read(t, files(t), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(c, shared(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Listen(nil); err != nil {
+		t.Fatal(err)
+	}
+	address := f.plain.listener.Addr().String()
+	for range 2 {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	again, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatalf("a face that never served keeps its address: %v", err)
+	}
+	again.Close()
+
+	if f, err = New(c, shared(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Listen(nil); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- f.Serve() }()
+	f.secure.listener.Close()
+	if err := <-ended; err == nil {
+		t.Error("half a face serves on")
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReplaceUnderLoad: while it is replaced again and again, everybody is answered, by the old or the new, at both listeners.
+func TestReplaceUnderLoad(t *testing.T) {
+	dir := files(t)
+	c, err := read(t, dir, good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(c, shared(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Listen(nil); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- f.Serve() }()
+	roots := x509.NewCertPool()
+	root, err := x509.ParseCertificate(testpki.Load().EHealthRoot.DER())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots.AddCert(root)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var load sync.WaitGroup
+	var answered [4]atomic.Int64
+	for i := range answered {
+		load.Go(func() {
+			base := f.Addresses()[i%2]
+			for n := 0; ctx.Err() == nil; n++ {
+				transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
+				browser := &http.Client{Transport: transport, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+				for path, want := range map[string]int{
+					"/etab/1/.well-known/openid-configuration": http.StatusOK, "/etab/1/jwks": http.StatusOK, "/control/v1/indicators": http.StatusUnauthorized,
+					"/etab/1/authorize?client_id=web&response_type=code&scope=openid&redirect_uri=https://client.example/cb&code_challenge=dBjftJeZ4CVP-mBxMEkR9Xp9RBLcWfpfpy3bqTxhxCw&code_challenge_method=S256": http.StatusSeeOther,
+				} {
+					a, err := browser.Get(base + path)
+					if err != nil {
+						t.Errorf("%s: %v", path, err)
+						continue
+					}
+					text, err := io.ReadAll(a.Body)
+					a.Body.Close()
+					limited := want == http.StatusUnauthorized && a.StatusCode == http.StatusTooManyRequests
+					if err != nil || a.StatusCode != want && !limited || a.Header.Get("Strict-Transport-Security") == "" {
+						t.Errorf("%s: %d %v %.300s", path, a.StatusCode, err, text)
+					}
+				}
+				transport.CloseIdleConnections()
+				answered[i].Add(1)
+			}
+		})
+	}
+	for n := range 12 {
+		name := fmt.Sprintf("names: {fr: \"Hôpital %d\"}", n)
+		next, err := read(t, dir, strings.Replace(good, `names: {fr: "Hôpital d'essai"}`, name, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Check(next); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Replace(next); err != nil {
+			t.Fatal(err)
+		}
+		for before := answered[n%4].Load(); answered[n%4].Load() == before && !t.Failed(); { // what is in force answers before it is replaced
+			time.Sleep(time.Millisecond)
+		}
+	}
+	stop()
+	load.Wait()
+	limit, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := f.Shutdown(limit); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }

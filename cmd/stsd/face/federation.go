@@ -143,7 +143,7 @@ func (c *Config) publisher(k *PublishConfig, r *federation.Resolver) (*federatio
 		AuthorityHints: k.AuthorityHints, TrustAnchorHints: k.TrustAnchorHints, TrustMarks: map[string]string{}, Lifetime: time.Duration(k.Lifetime),
 	}
 	for i, key := range k.Keys {
-		signer, err := readKey(c.path(key.File))
+		signer, err := certs.ReadKey(c.path(key.File))
 		if err != nil {
 			return nil, fmt.Errorf("keys[%d]: %w", i, err)
 		}

@@ -204,7 +204,7 @@ func TestFederationWrong(t *testing.T) {
 		{"methods of no means", "scopes:", "session: {methods: [[face]]}\n  scopes:", "no means of the establishment"},
 		{"a consent that is none", "scopes:", "consent: perhaps\n  scopes:", "none, ask or terms"},
 		{"a key of the tokens", "file: federation.key", "file: es256.key", "key 1 signs tokens too"},
-		{"a key that is not there", "file: federation.key", "file: none.key", "federation: publish: keys[0]: open"},
+		{"a key that is not there", "file: federation.key", "file: none.key", "federation: publish: keys[0]: "},
 		{"an algorithm of another key", "algorithm: ES256}]\n    auth", "algorithm: RS256}]\n    auth", `"RS256" does not fit it`},
 		{"a hint in the clear", "https://agency", "http://agency", "not an entity identifier"},
 		{"a policy that is none", "policy: policy.json", "policy: broken.json", "federation: publish: subordinates:"},

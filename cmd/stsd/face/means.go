@@ -5,8 +5,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +43,7 @@ func (f *Face) credentials(c *Config, k *Establishment, e *establishments) (*kep
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()
-	opened, err := store.Open(ctx, store.Config{File: c.path(d.File), DSN: d.DSN, PasswordFile: c.path(d.PasswordFile), Establishment: k.Tenant})
+	opened, err := store.Open(ctx, c.credentials(k))
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +75,27 @@ type maker struct {
 	kept    *kept
 }
 
+// counting are the keys that count of each kind of means, besides those of all.
+var counting = map[string][]string{
+	"certificate": {"role", "references", "max-age"},
+	"password":    {"second-factor"},
+	"passkey":     {"domain", "hardware-only", "models", "verification"},
+	"kerberos":    {"keytab", "service", "realms", "usernames", "beside"},
+	"upstream":    {"provider"},
+	"assertion":   {"role", "references", "issuers", "persons"},
+}
+
 // means makes one means.
 func (f *Face) means(b *maker, k *MeansConfig) (oidc.Means, error) {
 	m := oidc.Means{Name: k.Name, Labels: k.Labels, Cards: k.Cards}
+	if counts, ok := counting[k.Kind]; ok {
+		if err := only(k, "a means of the kind "+k.Kind, append(counts, "name", "kind", "labels", "cards")...); err != nil {
+			return m, err
+		}
+	}
+	if (k.Kind == "certificate" || k.Kind == "assertion") && b.k.SecureIssuer == "" {
+		return m, errors.New("nothing asks for a certificate: no secure-issuer")
+	}
 	var err error
 	switch k.Kind {
 	case "certificate":
@@ -89,7 +110,8 @@ func (f *Face) means(b *maker, k *MeansConfig) (oidc.Means, error) {
 		m.Means, err = f.passkey(b, k)
 	case "kerberos":
 		m.Kind = page.KindKerberos
-		m.Means, err = kerberos.New(kerberos.Config{Keytab: b.c.path(k.Keytab), Service: k.Service, Realms: k.Realms, Usernames: k.Usernames, References: k.Beside})
+		m.Means, err = kerberos.New(kerberos.Config{Keytab: b.c.path(k.Keytab), Service: k.Service, Realms: k.Realms, Usernames: k.Usernames, References: k.Beside,
+			Seen: oidc.Authenticators{Store: f.store}})
 	case "upstream":
 		m.Kind = page.KindUpstream
 		m.Means, err = f.upstream(b, k)
@@ -151,6 +173,9 @@ func (f *Face) upstream(b *maker, k *MeansConfig) (authn.Means, error) {
 	if u == nil {
 		return nil, errors.New("no provider")
 	}
+	if (u.Identify == "sub" || u.Identify == "prosante") && u.Claim != "" {
+		return nil, fmt.Errorf("provider: claim does not count where identify is %s", u.Identify)
+	}
 	r, err := b.c.relyingParty(u, upstream.RedirectURI(b.k.Issuer, k.Name))
 	if err != nil {
 		return nil, fmt.Errorf("provider: %w", err)
@@ -184,6 +209,11 @@ func (f *Face) upstream(b *maker, k *MeansConfig) (authn.Means, error) {
 // relyingParty is what we are to an upstream provider.
 func (c *Config) relyingParty(u *UpstreamConfig, redirect string) (r rp.Config, err error) {
 	if u.ProSanteConnect != "" {
+		bare := *u
+		bare.Issuer, bare.Discovery, bare.Hosts, bare.Scopes, bare.ACR, bare.MaxAge, bare.UserInfo = "", "", nil, nil, nil, 0, false
+		if !reflect.DeepEqual(&bare, u) {
+			return r, errors.New("pro-sante-connect stands in the place of issuer, discovery, hosts, scopes, acr, max-age and userinfo")
+		}
 		if r, err = rp.ProSanteConnect(u.ProSanteConnect); err != nil {
 			return r, err
 		}
@@ -205,7 +235,7 @@ func (c *Config) relyingParty(u *UpstreamConfig, redirect string) (r rp.Config, 
 		}
 	}
 	if u.SigningKey != "" {
-		if r.SigningKey, err = readKey(c.path(u.SigningKey)); err != nil {
+		if r.SigningKey, err = certs.ReadKey(c.path(u.SigningKey)); err != nil {
 			return r, err
 		}
 	}
@@ -213,8 +243,11 @@ func (c *Config) relyingParty(u *UpstreamConfig, redirect string) (r rp.Config, 
 	return r, err
 }
 
-// pool reads authorities of TLS servers.
+// pool reads authorities of TLS servers. Without any, no server would be believed.
 func (c *Config) pool(files []string) (*x509.CertPool, error) {
+	if len(files) == 0 {
+		return nil, errors.New("ca: none")
+	}
 	pool := x509.NewCertPool()
 	for _, file := range files {
 		ders, err := certs.ReadCertificates(c.path(file))
@@ -238,8 +271,8 @@ func (f *Face) assertion(b *maker, k *MeansConfig) (authn.Means, error) {
 			HolderRoles: []certs.Role{certs.Role(k.Role)}, Skew: time.Minute},
 		References: k.References,
 	}
-	for kind, name := range k.Persons {
-		o.Persons = append(o.Persons, assertion.Person{Type: kind, Attribute: attrs.Designator{Name: name, Namespace: attrs.NamespaceIdentification}})
+	for _, kind := range slices.Backward(slices.Sorted(maps.Keys(k.Persons))) { // the preferred first: ssin, rpps, nihii
+		o.Persons = append(o.Persons, assertion.Person{Type: kind, Attribute: attrs.Designator{Name: k.Persons[kind], Namespace: attrs.NamespaceIdentification}})
 	}
 	return assertion.New(o)
 }

@@ -1,8 +1,10 @@
 package face
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,8 +33,17 @@ func (f *Face) openStore() error {
 	ctx, stop := context.WithTimeout(context.Background(), storeWait)
 	defer stop()
 	k := &f.config.Store
+	if counts, ok := map[string][]string{
+		"": {"max-bytes"}, "memory": {"max-bytes"}, "sqlite": {"file"},
+		"postgresql": {"dsn", "password-file", "connections", "unverified-server"},
+		"redis":      {"address", "username", "database", "prefix", "ca", "server-name", "password-file", "connections", "unverified-server"},
+	}[k.Kind]; ok {
+		if err := only(k, "the kind "+cmp.Or(k.Kind, "memory"), append(counts, "kind")...); err != nil {
+			return err
+		}
+	}
 	if s, ok := f.config.SQLStore(); ok {
-		if k.MaxBytes != 0 || k.Address != "" || (k.Kind == "sqlite") != (k.DSN == "") || (k.Kind == "sqlite") == (k.File == "") {
+		if s.File == "" && s.DSN == "" {
 			return fmt.Errorf("kind %s has a %s", k.Kind, map[string]string{"sqlite": "file", "postgresql": "dsn"}[k.Kind])
 		}
 		s.Log, s.Now = f.shared.Log, f.shared.Now
@@ -63,6 +74,8 @@ func (f *Face) openStore() error {
 				return fmt.Errorf("ca: %w", err)
 			}
 			r.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: k.ServerName}
+		} else if k.ServerName != "" {
+			return errors.New("server-name does not count without ca")
 		}
 		opened, err := redisstore.Open(ctx, r)
 		if err != nil {

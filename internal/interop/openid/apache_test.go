@@ -108,6 +108,7 @@ func (w *world) apacheServer(t *testing.T) {
 	}
 	conf := fmt.Sprintf(apacheConf, dir, modules)
 	for _, id := range apacheClients {
+		w.release(w.apache[id])
 		at, err := url.Parse(w.apache[id])
 		if err != nil {
 			t.Fatal(err)
@@ -119,7 +120,7 @@ func (w *world) apacheServer(t *testing.T) {
 		case "tls":
 			how = "  OIDCProviderTokenEndpointAuth none\n" + certificate
 		case "basic":
-			how += "  OIDCProviderTokenEndpointAuth client_secret_basic\n"
+			how += "  OIDCProviderTokenEndpointAuth client_secret_basic\n  OIDCUserInfoSignedResponseAlg RS256\n"
 		case "post":
 			how += "  OIDCProviderTokenEndpointAuth client_secret_post\n"
 		case "secret-tls":

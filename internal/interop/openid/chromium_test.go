@@ -44,6 +44,7 @@ func TestOnward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.release(w.onward)
 	serve("127.0.0.1:"+at.Port(), func(w http.ResponseWriter, r *http.Request) {
 		to := "code"
 		switch {
@@ -54,7 +55,7 @@ func TestOnward(t *testing.T) {
 		}
 		http.Redirect(w, r, elsewhere+"/"+to, http.StatusFound)
 	})
-	q := url.Values{"response_type": {"code"}, "client_id": {"rp-onward"}, "redirect_uri": {w.onward + "/cb"}, "scope": {"openid profile"}, "ui_locales": {"fr"},
+	q := url.Values{"response_type": {"code"}, "client_id": {"rp-onward"}, "redirect_uri": {w.onward + "/cb"}, "scope": {"openid profile"}, "ui_locales": {"fr"}, "prompt": {"consent"},
 		"code_challenge_method": {"S256"}, "code_challenge": {strings.Repeat("x", 43)}}
 	begin := w.issuer + "/authorize?" + q.Encode()
 	c := chromium.Open(t, server)
@@ -84,9 +85,15 @@ func TestOnward(t *testing.T) {
 	c.Until(`p`, "code")
 	c.Quiet()
 
-	c.Go(w.issuer + "/logout?" + url.Values{"client_id": {"rp-onward"}, "post_logout_redirect_uri": {w.onward + "/bye"}, "ui_locales": {"fr"}}.Encode())
-	c.Until(`button[value="logout"]`, "Déconnexion")
+	logout := w.issuer + "/logout?" + url.Values{"client_id": {"rp-onward"}, "post_logout_redirect_uri": {w.onward + "/bye"}, "ui_locales": {"fr"}}.Encode()
+	c.Go(logout)
+	c.Until(`button[value="stay"]`, "Déconnexion")
 	c.Picture("onward-2-logout")
+	c.Click(`button[value="stay"]`)
+	c.Until(`main`, "Votre session reste ouverte")
+	c.Picture("onward-3-stayed")
+	c.Go(logout)
+	c.Until(`button[value="logout"]`, "Déconnexion")
 	c.Click(`button[value="logout"]`)
 	c.Until(`p`, "bye")
 	c.Quiet()

@@ -1,10 +1,6 @@
 package openid
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,24 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sceau/internal/judge"
 )
-
-type members = map[string]any
-
-// patience is how long a foreign program may take for one answer on a busy machine.
-const patience = 2 * time.Minute
-
-// A party is the program with openid-client at work.
-type party struct {
-	*testing.T
-	*world
-	in    io.WriteCloser
-	lines chan string
-	said  bytes.Buffer
-}
 
 // nodeFolder puts the program beside the packages that node/package-lock.json pins.
 func nodeFolder(t *testing.T) string {
@@ -55,102 +36,6 @@ func nodeFolder(t *testing.T) string {
 	return dir
 }
 
-// program starts the relying party; it ends with the test.
-func (w *world) program(t *testing.T, folder string) *party {
-	t.Helper()
-	p := &party{T: t, world: w, lines: make(chan string)}
-	command := exec.Command(judge.Require(t, "node"), filepath.Join(folder, "rp.js"), w.pki.path("server-root.pem"))
-	command.Stderr = &p.said
-	var err error
-	if p.in, err = command.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		defer close(p.lines)
-		s := bufio.NewScanner(out)
-		s.Buffer(nil, 1<<20)
-		for s.Scan() {
-			p.lines <- s.Text()
-		}
-	}()
-	t.Cleanup(func() {
-		p.in.Close() // it ends when there are no more commands
-		done := time.AfterFunc(10*time.Second, func() { _ = command.Process.Kill() })
-		defer done.Stop()
-		for range p.lines {
-		}
-		<-read
-		_ = command.Wait()
-		if t.Failed() && p.said.Len() > 0 {
-			t.Logf("node said: %s", p.said.String())
-		}
-	})
-	return p
-}
-
-// try gives a command and reads the answer.
-func (p *party) try(t *testing.T, command members) members {
-	t.Helper()
-	text, err := json.Marshal(command)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.in.Write(append(text, '\n')); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case line, ok := <-p.lines:
-		if !ok {
-			t.Fatalf("the program ended: %s", p.said.String())
-		}
-		var answer members
-		if err := json.Unmarshal([]byte(line), &answer); err != nil {
-			t.Fatalf("%v: %s", err, line)
-		}
-		return answer
-	case <-time.After(patience):
-		t.Fatal("the program does not answer")
-	}
-	return nil
-}
-
-// must demands that a command succeeds.
-func (p *party) must(t *testing.T, command members) members {
-	t.Helper()
-	answer := p.try(t, command)
-	if answer["error"] != nil {
-		t.Fatalf("%s: %v: %v", command["do"], answer["error"], answer["said"])
-	}
-	return answer
-}
-
-// refused demands that a command fails by this code.
-func (p *party) refused(t *testing.T, code string, command members) {
-	t.Helper()
-	if answer := p.try(t, command); answer["error"] != code {
-		t.Errorf("%s: %v instead of %s", command["do"], answer, code)
-	}
-}
-
-func text(m members, name string) string {
-	s, _ := m[name].(string) // of another kind is none
-	return s
-}
-
-func inner(m members, name string) members {
-	i, _ := m[name].(members) // the same
-	return i
-}
-
 // A relying is one way to be a relying party.
 type relying struct {
 	id       string
@@ -168,7 +53,7 @@ type relying struct {
 var relyings = []relying{
 	{id: "rp-basic", method: "client_secret_basic"},
 	{id: "rp-post", method: "client_secret_post", metadata: "oauth2", password: true},
-	{id: "rp-basic-es256", method: "client_secret_basic", idAlg: "ES256", infoAlg: "ES256", par: true},
+	{id: "rp:basic+es256%2D", method: "client_secret_basic", idAlg: "ES256", infoAlg: "ES256", par: true},
 	{id: "rp-basic-ps256", method: "client_secret_basic", idAlg: "PS256", infoAlg: "RS256"},
 	{id: "rp-jwt-es256", method: "private_key_jwt", alg: "ES256", key: "client-ec", kid: "ec", jar: true},
 	{id: "rp-jwt-ps256", method: "private_key_jwt", alg: "PS256", key: "client-rsa", kid: "rsa", par: true, jar: true},
@@ -202,11 +87,12 @@ func or(text, otherwise string) string {
 func TestOpenIDClient(t *testing.T) {
 	judge.Require(t, "node")
 	w, folder := meet(t), nodeFolder(t)
-	p := w.program(t, folder)
+	p := w.program(t, judge.Require(t, "node"), filepath.Join(folder, "rp.js"))
 	told, err := url.Parse(w.told)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.release(w.told)
 	p.must(t, members{"do": "listen", "port": told.Port(), "pair": w.pki.path("server"), "jwks": w.issuer + "/jwks", "issuer": w.issuer})
 	for _, r := range relyings {
 		t.Run(strings.TrimPrefix(r.id, "rp-"), func(t *testing.T) {

@@ -197,6 +197,18 @@ func TestProSanteConnect(t *testing.T) {
 	})
 }
 
+// TestHint: whom the relying party expects stands in the form.
+func TestHint(t *testing.T) {
+	w := meet(t)
+	alice := w.person(t, "")
+	q := url.Values{"response_type": {"code"}, "client_id": {"rp-basic"}, "redirect_uri": {rpBack}, "scope": {"openid"}, "login_hint": {"alice"}, "ui_locales": {"nl"},
+		"code_challenge_method": {"S256"}, "code_challenge": {strings.Repeat("x", 43)}}
+	a, _ := alice.open(w.issuer + "/authorize?" + q.Encode())
+	if a, _ = alice.press(a, "/m/password"); !strings.Contains(a.text, `name="username" type="text" value="alice"`) || !strings.Contains(a.text, `<html lang="nl">`) {
+		t.Errorf("%s: %s", a.Status, a.text)
+	}
+}
+
 // strength: a session by password does not do for Pro Santé Connect, and what it hears is the card's amr and auth_time alone.
 func (w *world) strength(t *testing.T) {
 	alice, b := w.person(t, "alice"), w.psc(t, nil)

@@ -41,9 +41,10 @@ type world struct {
 	dir            string
 	pki            *pki
 	issuer, secure string
-	told           string            // where clients are told of logouts
-	onward         string            // a client that leads browsers on
-	apache         map[string]string // where Apache will be, by client
+	told           string                  // where clients are told of logouts
+	onward         string                  // a client that leads browsers on
+	apache         map[string]string       // where Apache will be, by client
+	held           map[string]net.Listener // what nobody else may take until then, by URL
 	process        *exec.Cmd
 	ended          chan error
 	log            bytes.Buffer
@@ -168,9 +169,18 @@ func (w *world) make() (err error) {
 	if out, err := exec.Command(w.file("stsd"), "registry", "import", w.file("registry.csv"), "--db", w.file("registry.db")).CombinedOutput(); err != nil {
 		return fmt.Errorf("stsd registry: %w\n%s", err, out)
 	}
-	at := make([]string, 6+len(apacheClients))
+	at := make([]string, 4)
 	if err := free(at); err != nil {
 		return err
+	}
+	w.held = map[string]net.Listener{}
+	for range 2 + len(apacheClients) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		at = append(at, l.Addr().String())
+		w.held["https://localhost:"+fmt.Sprint(l.Addr().(*net.TCPAddr).Port)] = l
 	}
 	url := func(address string) string {
 		return "https://localhost:" + address[strings.LastIndexByte(address, ':')+1:]
@@ -225,6 +235,13 @@ func (w *world) close() {
 	}
 	if w.dir != "" {
 		_ = os.RemoveAll(w.dir)
+	}
+}
+
+// release lets somebody listen at an address that was held.
+func (w *world) release(url string) {
+	if l := w.held[url]; l != nil {
+		l.Close()
 	}
 }
 
@@ -304,7 +321,7 @@ func (w *world) clients() (string, error) {
 	}
 	add("rp-basic", authentication(client.AuthenticationRegistration{Method: client.SecretBasic, Secrets: secrets}))
 	add("rp-post", authentication(client.AuthenticationRegistration{Method: client.SecretPost, Secrets: secrets}))
-	add("rp-basic-es256", func(r *client.Registration) {
+	add("rp:basic+es256%2D", func(r *client.Registration) {
 		r.Authentication = client.AuthenticationRegistration{Method: client.SecretBasic, Secrets: secrets}
 		r.IDTokenAlgorithm, r.UserinfoAlgorithm = "ES256", "ES256"
 	})
@@ -356,6 +373,7 @@ func (w *world) clients() (string, error) {
 				r.Authentication = client.AuthenticationRegistration{Method: client.TLS, Certificate: structure}
 			case "basic":
 				r.Authentication = client.AuthenticationRegistration{Method: client.SecretBasic, Secrets: secrets}
+				r.UserinfoAlgorithm = "RS256"
 			case "post":
 				r.Authentication = client.AuthenticationRegistration{Method: client.SecretPost, Secrets: secrets}
 			case "secret-tls":

@@ -43,6 +43,7 @@ const (
 // Config says whose assertions are taken.
 type Config struct {
 	// Judge says whose assertions are believed and who may hold them. Its Audiences are our names, its HolderRoles the roles of persons.
+	// The zero Signature is xmlsec.DefaultPolicy().
 	Judge trust.Judge
 	// Persons are the attributes by which an assertion names its person, the preferred first. Required.
 	Persons []Person
@@ -78,14 +79,26 @@ func New(c Config) (*Means, error) {
 	if c.Limits.Bytes > maxAssertion {
 		c.Limits.Bytes = maxAssertion
 	}
+	if c.Judge.Signature == (xmlsec.Policy{}) {
+		c.Judge.Signature = xmlsec.DefaultPolicy()
+	}
 	c.Judge.Signature.MaxReferences = 1 // the assertion, and nothing beside (attacks.md W19)
 	switch {
 	case c.Judge.Certificates == nil, len(c.Judge.Issuers) == 0, len(c.Judge.HolderRoles) == 0:
 		return nil, errors.New("assertion: no certificates, no issuers or no roles of holders")
+	case slices.Contains(c.Judge.Issuers, "") || slices.Contains(c.Judge.Audiences, ""):
+		return nil, errors.New("assertion: an empty issuer or audience")
+	case !c.Judge.Certificates.Serves(certs.RoleSTS):
+		return nil, fmt.Errorf("assertion: no profile serves the role %q: no assertion could be believed", certs.RoleSTS)
 	case len(c.Persons) == 0:
 		return nil, errors.New("assertion: no attribute names a person")
 	case len(c.References) == 0:
 		return nil, errors.New("assertion: no profile with what it proves")
+	}
+	for _, role := range c.Judge.HolderRoles {
+		if role == certs.RoleSTS || !c.Judge.Certificates.Serves(role) {
+			return nil, fmt.Errorf("assertion: no profile serves the role %q, or it is no person's", role)
+		}
 	}
 	for _, p := range c.Persons {
 		if p.Attribute.Name == "" || p.Type != "ssin" && p.Type != "nihii" && p.Type != "rpps" {

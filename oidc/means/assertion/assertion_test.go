@@ -245,7 +245,6 @@ func TestAttacks(t *testing.T) {
 		"an authentication after the assertion": {alice, func() url.Values {
 			return shown(issued(t, func(i *saml.Issue) { i.Instant = now.Add(-time.Second) }))
 		}, nil, 30 * time.Second, authn.Unsuitable, "too long ago"},
-		"a role that nobody configured": {alice, func() url.Values { return shown(issued(t, nil)) }, func(c *assertion.Config) { c.Judge.HolderRoles = []certs.Role{"none"} }, 0, outage, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := config(t)
@@ -299,6 +298,11 @@ func TestNew(t *testing.T) {
 		"no certificates":          func(c *assertion.Config) { c.Judge.Certificates = nil },
 		"no issuers":               func(c *assertion.Config) { c.Judge.Issuers = nil },
 		"no roles":                 func(c *assertion.Config) { c.Judge.HolderRoles = nil },
+		"an empty issuer":          func(c *assertion.Config) { c.Judge.Issuers = []string{""} },
+		"an empty audience":        func(c *assertion.Config) { c.Judge.Audiences = []string{""} },
+		"a role that nobody has":   func(c *assertion.Config) { c.Judge.HolderRoles = []certs.Role{"persons"} },
+		"an empty role":            func(c *assertion.Config) { c.Judge.HolderRoles = []certs.Role{""} },
+		"the role of the signer":   func(c *assertion.Config) { c.Judge.HolderRoles = []certs.Role{certs.RoleSTS} },
 		"no persons":               func(c *assertion.Config) { c.Persons = nil },
 		"a person by another name": func(c *assertion.Config) { c.Persons = []assertion.Person{{Attribute: ssin, Type: "username"}} },
 		"no references":            func(c *assertion.Config) { c.References = nil },
@@ -309,6 +313,16 @@ func TestNew(t *testing.T) {
 		if m, err := assertion.New(c); m != nil || err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// TestUnsaidPolicy: who says nothing of signatures has those of the default, and not none at all.
+func TestUnsaidPolicy(t *testing.T) {
+	c := config(t)
+	c.Judge.Signature = xmlsec.Policy{}
+	m := means(t, c)
+	if p, err := (visit{holder: &testpki.Load().AliceEHealthP256, form: shown(issued(t, nil))}).call(t, m); err != nil || p == nil || p.Identifier.Value != testpki.AliceSSIN {
+		t.Errorf("%+v, %v", p, err)
 	}
 }
 

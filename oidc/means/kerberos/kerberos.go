@@ -66,6 +66,10 @@ type Config struct {
 
 	// Skew is how far the clocks of browsers may differ. Five minutes if zero; more is refused.
 	Skew time.Duration
+
+	// Seen remembers authenticators: whatever has the same keytab shares it, or one that was shown here is good there. Nil: this
+	// means remembers its own, and nothing does after it.
+	Seen Seen
 }
 
 const mostSkew = 5 * time.Minute
@@ -75,13 +79,15 @@ type Means struct {
 	config  Config
 	keys    *keytab.Keytab
 	service types.PrincipalName
-	seen    seen
 }
 
 // New reads the keytab and makes the means.
 func New(c Config) (*Means, error) {
 	if c.Skew == 0 {
 		c.Skew = mostSkew
+	}
+	if c.Seen == nil {
+		c.Seen = new(seen)
 	}
 	service, host, _ := strings.Cut(c.Service, "/")
 	switch {
@@ -234,7 +240,7 @@ func (m *Means) verify(request *spnego.KRB5Token, remote string, now time.Time) 
 	case ticket.AuthTime.IsZero() || ticket.AuthTime.Sub(now) > m.config.Skew:
 		return nil, notProven("a session that began in the future")
 	}
-	fresh, err := m.seen.add(sha256.Sum256(q.EncryptedAuthenticator.Cipher), now, 2*m.config.Skew)
+	fresh, err := m.config.Seen.Add(sha256.Sum256(q.EncryptedAuthenticator.Cipher), now, 2*m.config.Skew)
 	if err != nil {
 		return nil, err
 	}

@@ -132,6 +132,15 @@ func TestKerberos(t *testing.T) {
 	if _, err := present(t, m, right); !refusedFor(err, "was used") {
 		t.Errorf("a replay: %v", err)
 	}
+	shared := new(seen)
+	together := func(c *Config) { c.Seen = shared }
+	once := token(t, alice, service)
+	if _, err := present(t, k.means(t, together), once); err != nil {
+		t.Error(err)
+	}
+	if _, err := present(t, k.means(t, together), once); !refusedFor(err, "was used") {
+		t.Errorf("a replay to another means that shares what was seen: %v", err)
+	}
 	m2 := k.means(t, func(c *Config) { c.Usernames, c.References = true, []string{"sc", "pin"} })
 	proof, err = present(t, m2, token(t, alice, service))
 	if err != nil || proof.Identifier != (authn.Identifier{Type: "username", Value: "alice"}) || !slices.Equal(proof.References, []string{"wia", "sc", "pin"}) {
@@ -329,17 +338,17 @@ func TestSeen(t *testing.T) {
 		return k
 	}
 	for i := range maxSeen {
-		if fresh, err := s.add(key(i), now, time.Minute); !fresh || err != nil {
+		if fresh, err := s.Add(key(i), now, time.Minute); !fresh || err != nil {
 			t.Fatal(i, err)
 		}
 	}
-	if fresh, err := s.add(key(maxSeen), now, time.Minute); fresh || err == nil {
+	if fresh, err := s.Add(key(maxSeen), now, time.Minute); fresh || err == nil {
 		t.Errorf("without room: %t, %v", fresh, err)
 	}
-	if fresh, _ := s.add(key(0), now.Add(time.Minute), time.Minute); fresh {
+	if fresh, _ := s.Add(key(0), now.Add(time.Minute), time.Minute); fresh {
 		t.Error("forgotten too early")
 	}
-	if fresh, err := s.add(key(maxSeen), now.Add(time.Minute+1), time.Minute); !fresh || err != nil || len(s.till) != 1 {
+	if fresh, err := s.Add(key(maxSeen), now.Add(time.Minute+1), time.Minute); !fresh || err != nil || len(s.till) != 1 {
 		t.Errorf("%t, %v, %d remembered", fresh, err, len(s.till))
 	}
 }

@@ -6,7 +6,14 @@ import (
 	"time"
 )
 
-// seen remembers authenticators (RFC 4120 section 3.2.3) by the digest of what was encrypted, as long as their time would be
+// A Seen remembers authenticators (RFC 4120 section 3.2.3). It is safe for concurrent use.
+type Seen interface {
+	// Add says whether an authenticator comes for the first time, and remembers it for as long as its time would be taken. Of
+	// several who ask at the same time about the same, one is told so. An error admits nobody.
+	Add(authenticator [32]byte, now time.Time, keep time.Duration) (fresh bool, err error)
+}
+
+// seen remembers authenticators by the digest of what was encrypted, as long as their time would be
 // taken. It is exact and bounded; where there is no room nobody is admitted. The zero value is ready.
 type seen struct {
 	mu   sync.Mutex
@@ -17,7 +24,8 @@ type seen struct {
 // maxSeen bounds what is remembered.
 const maxSeen = 1 << 17
 
-func (s *seen) add(key [32]byte, now time.Time, keep time.Duration) (fresh bool, err error) {
+// Add implements Seen.
+func (s *seen) Add(key [32]byte, now time.Time, keep time.Duration) (fresh bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.till == nil {

@@ -46,6 +46,11 @@ func NewTicket(ctx context.Context, s Store, account, label, by string, now time
 // gives the PublicKeyCredentialCreationOptions in their JSON form (WebAuthn level 3, 5.1.9). A ticket that is not his, or has
 // expired, is authn.NotEnrolled.
 func (m *Means) Begin(ctx context.Context, ticket string, proven *authn.Account, now time.Time) (json.RawMessage, error) {
+	return m.begin(ctx, ticket, "", proven, now)
+}
+
+// begin is Begin for one session of a browser.
+func (m *Means) begin(ctx context.Context, ticket, session string, proven *authn.Account, now time.Time) (json.RawMessage, error) {
 	t, err := m.ticket(ctx, ticket, proven, now)
 	if err != nil {
 		return nil, err
@@ -64,7 +69,7 @@ func (m *Means) Begin(ctx context.Context, ticket string, proven *authn.Account,
 		h.handle = has[i].Handle
 		exclude = append(exclude, has[i].Record.Descriptor())
 	}
-	options, session, err := m.rp.BeginRegistration(h, webauthn.WithExclusions(exclude))
+	options, challenge, err := m.rp.BeginRegistration(h, webauthn.WithExclusions(exclude))
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +77,7 @@ func (m *Means) Begin(ctx context.Context, ticket string, proven *authn.Account,
 	if err != nil {
 		return nil, err
 	}
-	kept, err := json.Marshal(state{Session: *session, At: now})
+	kept, err := json.Marshal(state{Session: *challenge, At: now, Browser: session})
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +90,12 @@ func (m *Means) Begin(ctx context.Context, ticket string, proven *authn.Account,
 // Finish takes the answer of the device to what Begin gave, and keeps the passkey. The ticket is used up by it, and not by an
 // answer that is refused.
 func (m *Means) Finish(ctx context.Context, ticket string, answer []byte, proven *authn.Account, now time.Time) (*Passkey, error) {
+	return m.finish(ctx, ticket, "", answer, proven, now, nil)
+}
+
+// finish is Finish for the session of a browser in which it was begun. Before is told what will be kept, before it is, and can
+// refuse it; nil lets all be kept.
+func (m *Means) finish(ctx context.Context, ticket, session string, answer []byte, proven *authn.Account, now time.Time, before func(*Passkey) error) (*Passkey, error) {
 	t, err := m.ticket(ctx, ticket, proven, now)
 	if err != nil {
 		return nil, err
@@ -98,6 +109,9 @@ func (m *Means) Finish(ctx context.Context, ticket string, answer []byte, proven
 	}
 	if now.Sub(st.At) > challengeTime {
 		return nil, &authn.Refusal{Reason: authn.Expired, Cause: errors.New("passkey: a challenge of long ago")}
+	}
+	if st.Browser != session {
+		return nil, notProven("an enrolment that was begun in another session")
 	}
 	parsed, err := protocol.ParseCredentialCreationResponseBytes(answer)
 	if err != nil {
@@ -119,6 +133,11 @@ func (m *Means) Finish(ctx context.Context, ticket string, answer []byte, proven
 		return nil, gone(err)
 	}
 	p := &Passkey{ID: made.ID, Account: t.Account, Handle: st.Session.UserID, Label: t.Label, By: t.By, Created: now, Record: *made}
+	if before != nil {
+		if err := before(p); err != nil {
+			return nil, err
+		}
+	}
 	if err := m.config.Store.Add(ctx, p); errors.Is(err, ErrTaken) {
 		return nil, &authn.Refusal{Reason: authn.Unsuitable, Cause: err}
 	} else if err != nil {
@@ -138,20 +157,36 @@ func (m *Means) ticket(ctx context.Context, ticket string, proven *authn.Account
 		return nil, gone(err)
 	case err != nil:
 		return nil, err
-	case !now.Before(t.Expires), t.Account != proven.ID:
+	case t.Account != proven.ID:
 		return nil, gone(errForeign)
+	case !now.Before(t.Expires):
+		return nil, gone(errExpired)
 	}
 	return t, nil
 }
 
-var errForeign = errors.New("passkey: a ticket that has expired, or of another person")
+// The person is told one thing of all of them, the trail which.
+var (
+	errForeign = errors.New("passkey: a ticket of another person")
+	errExpired = errors.New("passkey: a ticket that has expired")
+	errUsed    = errors.New("passkey: a ticket that was used, or never was one")
+)
 
 // gone makes the refusal of one without a ticket; an outage stays one.
 func gone(err error) error {
-	if errors.Is(err, ErrUnknown) || errors.Is(err, errForeign) {
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return &authn.Refusal{Reason: authn.NotEnrolled, Cause: errUsed}
+	case err == errForeign, err == errExpired:
 		return &authn.Refusal{Reason: authn.NotEnrolled, Cause: err}
 	}
 	return err
+}
+
+// Of gives the passkeys of an account that are in use, the oldest first.
+func (m *Means) Of(ctx context.Context, account string) ([]Passkey, error) {
+	all, err := m.config.Store.Of(ctx, account)
+	return slices.DeleteFunc(all, func(p Passkey) bool { return p.Revoked }), err
 }
 
 // An Enrolment serves the enrolment over HTTP, for a page of ours: POST with JSON, {"ticket": …} for the options, and {"ticket": …,
@@ -161,8 +196,10 @@ type Enrolment struct {
 	// Proven says who authenticated in this browser, just now, by another means than a passkey that he enrolled himself; nil is
 	// nobody.
 	Proven func(*http.Request) (*authn.Account, error)
-	// Enrolled is told what was enrolled, for the trail, before the browser is; an error refuses. Refused is told why not. Both are
-	// required.
+	// Session names the session of the browser: what was begun in one is finished in no other. Nil: sessions are not told apart.
+	Session func(*http.Request) string
+	// Enrolled is told what is enrolled, for the trail, before it is kept: an error refuses. Refused is told why not, at last also of
+	// what Enrolled was told of and could not be kept. Both are required.
 	Enrolled func(*http.Request, *Passkey) error
 	Refused  func(*http.Request, error)
 	Now      func() time.Time // time.Now if nil
@@ -223,15 +260,13 @@ func (e *Enrolment) serve(w http.ResponseWriter, r *http.Request) (json.RawMessa
 	if e.Now != nil {
 		now = e.Now()
 	}
+	session := ""
+	if e.Session != nil {
+		session = e.Session(r)
+	}
 	if in.Credential == nil {
-		return e.Means.Begin(r.Context(), in.Ticket, proven, now)
+		return e.Means.begin(r.Context(), in.Ticket, session, proven, now)
 	}
-	made, err := e.Means.Finish(r.Context(), in.Ticket, in.Credential, proven, now)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.Enrolled(r, made); err != nil {
-		return nil, errors.Join(err, e.Means.config.Store.Revoke(r.Context(), made.ID)) // what stands in no trail is of no use
-	}
-	return nil, nil
+	_, err = e.Means.finish(r.Context(), in.Ticket, session, in.Credential, proven, now, func(p *Passkey) error { return e.Enrolled(r, p) })
+	return nil, err
 }

@@ -28,8 +28,6 @@ package passkey
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -138,6 +136,7 @@ func (m *Means) references(copied bool) []string {
 type state struct {
 	Session webauthn.SessionData
 	At      time.Time
+	Browser string `json:",omitempty"` // the session in which an enrolment was begun
 }
 
 const (
@@ -268,10 +267,9 @@ func (m *Means) judge(ctx context.Context, answer []byte, session webauthn.Sessi
 	if !fresh {
 		return nil, notProven("it is used at this very moment elsewhere")
 	}
-	sum := sha256.Sum256(stored.ID)
 	return &authn.Proof{
 		Identifier: authn.Identifier{Type: "account", Value: stored.Account}, References: m.references(flags.HasBackupEligible()),
-		Time: now, Credential: base64.RawURLEncoding.EncodeToString(sum[:]),
+		Time: now, Credential: stored.Name(),
 	}, nil
 }
 

@@ -515,14 +515,14 @@ func TestHandler(t *testing.T) {
 		t.Errorf("%+v, %v", proof, err)
 	}
 
-	// What cannot be written to the trail is of no use.
+	// What cannot be written to the trail is not kept.
 	d, trail = newDevice(virtual.AuthenticatorOptions{}), errors.New("the journal is full")
 	in = map[string]any{"ticket": ticket(t, m)}
 	in["credential"] = json.RawMessage(d.create(t, post(in, origin, "application/json").Body.Bytes()))
 	if w := post(in, origin, "application/json"); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if _, err := newBrowser(t, m).login(d); !refusedFor(err, authn.Unsuitable, "out of use") {
+	if _, err := newBrowser(t, m).login(d); !refusedFor(err, authn.NotProven, "of nobody") {
 		t.Errorf("%v", err)
 	}
 	r := httptest.NewRecorder()

@@ -2,6 +2,8 @@ package passkey
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"sync"
@@ -21,6 +23,12 @@ type Passkey struct {
 	Used    time.Time // zero: never
 	Revoked bool
 	Record  webauthn.Credential
+}
+
+// Name is the name of the passkey in the trail and in lists: no secret, and unique.
+func (p *Passkey) Name() string {
+	sum := sha256.Sum256(p.ID)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // A Ticket lets one person enrol one passkey.

@@ -82,6 +82,13 @@ type OP struct {
 	Seen   Seen
 }
 
+// Reached says whether a host was asked. Unlike Seen it may be called while an answer is under way.
+func (op *OP) Reached(host string) bool {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	return op.Seen.Hosts[host]
+}
+
 // Seen is what the provider saw last.
 type Seen struct {
 	Authorization url.Values // the request of the browser

@@ -15,7 +15,7 @@ import (
 // names one that is unknown: so a provider may change its keys.
 func (b *Broker) verified(ctx context.Context, token string) ([]byte, error) {
 	// Older versions of Keycloak verify RSA alone here.
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return nil, err
 	}
