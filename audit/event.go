@@ -50,7 +50,8 @@ type Event struct {
 	// Client is who asked for a decision, by the name that the configuration gives it; Action and Resource are what it
 	// asked about, and Policies the ids of those that determined the answer, a space between them. Of decisions alone
 	// ("authzen"). Of "policy" Resource is the version, and Policies say which content that is, and the last event of the store.
-	// Of "oidc" Client is the client_id, Action the grant type or one of ActionWithdraw and its like, and Resource ("audience") for what a token was exchanged.
+	// Of "oidc" Client is the client_id, Action the grant type or one of ActionWithdraw and its like, Resource ("audience") for what a token
+	// was exchanged, and Policies the trust anchor by which a client of a federation is one.
 	Client, Action string
 	Resource       Resource
 	Policies       string

@@ -51,7 +51,8 @@ type call struct {
 	subject     string      // the token that is exchanged
 	sid         string      // of its session
 	consent     string      // on which its grant stands
-	outage      error       // of the store
+	outage      error       // of the store, or of a federation
+	party       *party      // of a federation: the client, if it is not registered otherwise
 	pages       authn.Pages // of the attempt that a form was sent to
 	drafting    bool        // what is signed next is an ID token without its at_hash
 	draft       string      // the algorithm of one that was
@@ -130,6 +131,9 @@ func (c *call) about(g *goidc.Grant, r *released) {
 func (c *call) known(k *client.Client, method string) {
 	c.client = k
 	c.event.Client, c.event.Mode = k.ID(), method
+	if c.party != nil {
+		c.event.Policies = c.party.resolved.Anchor
+	}
 }
 
 func (c *call) held() {

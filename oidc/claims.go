@@ -272,7 +272,10 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 	r = &renewed
 	r.Account = *account
 	// The registration may have been changed since: what a client gets is what its policy admits now (EXI FI 24).
-	known := p.config.Clients.Client(g.ClientID)
+	known, err := p.relyingParty(ctx, g.ClientID)
+	if err != nil {
+		return err
+	}
 	if known == nil || !known.Session().Admits(r.Login.References) {
 		if err := p.state.revoke(ctx, g); err != nil {
 			return err

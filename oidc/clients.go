@@ -67,11 +67,19 @@ func (p *Provider) scopes() []string { return scopes }
 
 // acrs are the values of acr that some client knows.
 func (p *Provider) acrs() (all []goidc.ACR) {
+	add := func(value string) {
+		if a := goidc.ACR(value); !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
 	for _, c := range p.config.Clients.Clients() {
 		for _, value := range c.Session().ACRValues() {
-			if a := goidc.ACR(value); !slices.Contains(all, a) {
-				all = append(all, a)
-			}
+			add(value)
+		}
+	}
+	if p.parties != nil {
+		for _, a := range p.parties.Session.ACR {
+			add(a.Value)
 		}
 	}
 	return all

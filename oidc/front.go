@@ -18,6 +18,7 @@ import (
 
 	"sceau/audit"
 	"sceau/oidc/client"
+	"sceau/oidc/federation"
 	"sceau/oidc/page"
 )
 
@@ -38,7 +39,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	first, below, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
 	switch first {
-	case ".well-known", "static", "authorize", "upstream", "enrol":
+	case ".well-known", "static", "authorize", "upstream", "enrol", "federation":
 	default:
 		if below != "" {
 			first = ""
@@ -48,6 +49,15 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case ".well-known":
 		if below == "openid-configuration" {
 			p.Metadata(w, r)
+			return
+		}
+		if below == "openid-federation" && p.published != nil {
+			p.published.ServeHTTP(w, r)
+			return
+		}
+	case "federation":
+		if p.published != nil {
+			p.published.ServeHTTP(w, r)
 			return
 		}
 	case "jwks":
@@ -214,7 +224,7 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 	}
 	r, c := p.call(r, e, operation)
 	b := &buffer{header: http.Header{}}
-	known, how, err := p.config.Clients.Authenticate(r, at)
+	known, how, method, err := p.authenticate(r, c, at)
 	if err != nil {
 		c.cause = err
 		c.event.Outcome = audit.Refused
@@ -226,6 +236,9 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 			if refused.Status() >= http.StatusInternalServerError {
 				c.event.Outcome = audit.Fault
 			}
+		} else if untrusted := (*federation.Error)(nil); errors.As(err, &untrusted) {
+			c.code = untrusted.Code()
+			refuse(b, http.StatusBadRequest, c.code, "")
 		} else {
 			c.code, c.event.Outcome = "server_error", audit.Fault
 			refuse(b, http.StatusInternalServerError, c.code, "")
@@ -233,9 +246,9 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 		p.answer(w, r, b, c)
 		return
 	}
-	c.known(known, string(how.Method()))
+	c.known(known, method)
 	c.held()
-	if err := p.knows(known); err != nil {
+	if err := p.knows(c, known); err != nil {
 		c.cause, c.code, c.event.Outcome = err, "temporarily_unavailable", audit.Fault
 		refuse(b, http.StatusServiceUnavailable, c.code, "")
 		p.answer(w, r, b, c)
@@ -340,16 +353,20 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, below strin
 	if r.Method == http.MethodPost {
 		form = maps.Clone(r.PostForm)
 	}
-	known := p.config.Clients.Client(form.Get("client_id"))
-	if known == nil {
+	known, err := p.asks(r.Context(), c, form.Get("client_id"))
+	if err != nil {
 		c.event.Operation = audit.OperationAuthorization
-		c.cause, c.code = errors.New("no such client"), string(goidc.ErrorCodeInvalidClient)
-		c.event.Outcome = audit.Refused
+		c.cause, c.event.Outcome = err, audit.Refused
+		if untrusted := (*federation.Error)(nil); errors.As(err, &untrusted) {
+			// OpenID Federation 12.1.3: nothing of an entity that is not trusted is, its address neither.
+			c.code = untrusted.Code()
+		} else {
+			c.code = string(goidc.ErrorCodeInvalidClient)
+		}
 		p.stop(w, r, c)
 		return
 	}
-	c.event.Client = known.ID()
-	if err := p.knows(known); err != nil {
+	if err := p.knows(c, known); err != nil {
 		c.event.Operation = audit.OperationAuthorization
 		c.cause, c.code, c.event.Outcome = err, "temporarily_unavailable", audit.Fault
 		b := &buffer{header: http.Header{}}
@@ -429,7 +446,7 @@ func (p *Provider) parameters(r *http.Request, c *call, known *client.Client, fo
 			return err
 		}
 		pushed = false // what stood beside it is gone
-	} else if known.RequireSignedRequestObject() && !pushed {
+	} else if c.signs(known) && !pushed {
 		return &parameterError{code: "invalid_request", text: "a signed request object is required"}
 	}
 	if pushed {

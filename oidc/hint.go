@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -72,16 +73,20 @@ const objectLifetime = 10 * time.Minute
 // request. What stands beside it is not read: nobody signed that.
 func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url.Values, object string) *parameterError {
 	wrong := func(text string) *parameterError { return &parameterError{code: "invalid_request_object", text: text} }
-	algorithm := jose.SignatureAlgorithm(c.RequestObjectAlgorithm())
-	if algorithm == "" {
+	algorithms, keysOf := []jose.SignatureAlgorithm{jose.SignatureAlgorithm(c.RequestObjectAlgorithm())}, p.config.Clients.Keys
+	party := partyOf(ctx)
+	if party != nil {
+		algorithms, keysOf = party.algorithms, party.registry.Keys
+	}
+	if algorithms[0] == "" {
 		return &parameterError{code: "request_not_supported", text: "the client has no request_object_signing_alg"}
 	}
 	if len(object) > maxToken {
 		return wrong("too long")
 	}
-	t, err := jwt.ParseSigned(object, []jose.SignatureAlgorithm{algorithm})
+	t, err := jwt.ParseSigned(object, algorithms)
 	if err != nil || len(t.Headers) != 1 {
-		return wrong("not a JWT signed with " + string(algorithm))
+		return wrong(fmt.Sprintf("not a JWT signed with one of %s", algorithms))
 	}
 	header := t.Headers[0]
 	if kind, said := header.ExtraHeaders[jose.HeaderType]; said {
@@ -89,7 +94,7 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 			return wrong("of another type")
 		}
 	}
-	text, err := p.config.Clients.Keys(ctx, c, header.KeyID)
+	text, err := keysOf(ctx, c, header.KeyID)
 	if err != nil {
 		return wrong("no keys of the client")
 	}
@@ -101,7 +106,7 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 	parameters := map[string]any{}
 	verified := false
 	for _, k := range keys.Keys {
-		if header.KeyID != "" && k.KeyID != header.KeyID || k.Algorithm != "" && k.Algorithm != string(algorithm) {
+		if header.KeyID != "" && k.KeyID != header.KeyID || k.Algorithm != "" && k.Algorithm != header.Algorithm {
 			continue
 		}
 		if verified = t.Claims(k.Key, &registered, &parameters) == nil; verified {
@@ -121,6 +126,17 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 	}
 	if registered.Subject == c.ID() { // RFC 9101 section 10.8: it would authenticate the client, whoever picks it up in a browser
 		return wrong("sub is the client, as in an assertion")
+	}
+	if party != nil { // OpenID Federation 12.1.1.1: it alone says who asks
+		if _, there := parameters["sub"]; there {
+			return wrong("sub stands in it")
+		}
+		if len(registered.Audience) != 1 {
+			return wrong("aud is not the issuer alone")
+		}
+		if registered.ID == "" {
+			return wrong("jti is missing")
+		}
 	}
 	if registered.ID != "" {
 		if err := p.consume(ctx, c.ID()+"\x00"+registered.ID); err != nil {

@@ -3,6 +3,7 @@ package oidc
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"sceau/oidc/client"
 	"sceau/oidc/control"
@@ -17,6 +18,11 @@ func (p *Provider) Indicators() control.Establishment {
 	}
 	for _, c := range p.Clients() {
 		e.Clients = append(e.Clients, p.clientIndicators(c, e.Means))
+	}
+	if s := p.parties; s != nil {
+		any := p.clientIndicators(s.any, e.Means)
+		any.Authentication = strings.Join(s.methods(), " ")
+		e.Clients = append(e.Clients, any)
 	}
 	slices.SortFunc(e.Clients, func(a, b control.Client) int { return cmp.Compare(a.ID, b.ID) })
 	return e

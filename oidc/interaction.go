@@ -101,8 +101,11 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request, as *goidc.Authn
 	if v.call == nil {
 		return goidc.StatusFailure, errors.New("oidc: a request that did not come through the front")
 	}
-	if v.client = p.config.Clients.Client(c.ID); v.client == nil {
-		return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeUnauthorizedClient, "unknown client", errors.New("a client that is not registered any more"))
+	var err error
+	if v.client, err = p.asks(r.Context(), v.call, c.ID); temporary(err) {
+		return goidc.StatusFailure, err
+	} else if err != nil {
+		return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeUnauthorizedClient, "unknown client", fmt.Errorf("a client that is not registered any more: %w", err))
 	}
 	if err := getStore(as.Store, v.attempt); err != nil {
 		return goidc.StatusFailure, err

@@ -73,7 +73,10 @@ func (p *Provider) tryLogout(w http.ResponseWriter, r *http.Request, c *call) er
 	}
 	var known *client.Client
 	if id != "" {
-		if known = p.config.Clients.Client(id); known == nil {
+		if known, err = p.relyingParty(r.Context(), id); err != nil {
+			return err
+		}
+		if known == nil {
 			return &parameterError{code: "invalid_client", text: "no such client"}
 		}
 		c.event.Client = id
@@ -151,7 +154,7 @@ func (p *Provider) sameOrigin(r *http.Request) bool {
 	return o == "" || o == origin(p.config.Issuer)
 }
 
-func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, form url.Values, back string, unreached []*client.Client) {
+func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, form url.Values, back string, unreached []called) {
 	switch {
 	case back == "":
 		var names []string
@@ -167,9 +170,16 @@ func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, form url.Va
 	}
 }
 
+// A called is a client as a person reads it. An unresolved is one of a federation that cannot be asked now.
+type called interface{ Name(language string) string }
+
+type unresolved string
+
+func (u unresolved) Name(string) string { return string(u) }
+
 // over ends a session, and tells its clients (OpenID Connect Back-Channel Logout 1.0). It gives those that could not be
 // told.
-func (p *Provider) over(ctx context.Context, s *session) (unreached []*client.Client, err error) {
+func (p *Provider) over(ctx context.Context, s *session) (unreached []called, err error) {
 	clients, err := p.end(ctx, s)
 	if err != nil {
 		return nil, err
@@ -177,16 +187,20 @@ func (p *Provider) over(ctx context.Context, s *session) (unreached []*client.Cl
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, id := range clients {
-		c := p.config.Clients.Client(id)
-		if c == nil || c.BackchannelLogoutURI() == "" {
-			continue
-		}
 		wg.Go(func() {
-			if err := p.tell(ctx, s, c); err != nil {
-				p.log.Warn("a client was not told of a logout", "client", c.ID(), "cause", err)
+			c, err := p.relyingParty(ctx, id)
+			var name called = unresolved(id)
+			if c != nil {
+				if c.BackchannelLogoutURI() == "" {
+					return
+				}
+				name, err = c, p.tell(ctx, s, c)
+			}
+			if err != nil {
+				p.log.Warn("a client was not told of a logout", "client", id, "cause", err)
 				mu.Lock()
 				defer mu.Unlock()
-				unreached = append(unreached, c)
+				unreached = append(unreached, name)
 			}
 		})
 	}
@@ -215,7 +229,7 @@ func (p *Provider) tell(ctx context.Context, s *session, c *client.Client) error
 		e.Tokens = []audit.Token{{Use: audit.Issued, Kind: "logout_token", ID: e.ID.String(), Expires: now.Add(2 * time.Minute)}}
 		// The person waits: a client that does not answer is told once more, and then left.
 		for range tellTries {
-			if err = p.post(context.WithoutCancel(ctx), c.BackchannelLogoutURI(), url.Values{"logout_token": {token}}); err == nil {
+			if err = p.post(context.WithoutCancel(ctx), p.outside(c), c.BackchannelLogoutURI(), url.Values{"logout_token": {token}}); err == nil {
 				break
 			}
 		}
@@ -229,7 +243,7 @@ func (p *Provider) tell(ctx context.Context, s *session, c *client.Client) error
 	return err
 }
 
-func (p *Provider) post(ctx context.Context, to string, form url.Values) error {
+func (p *Provider) post(ctx context.Context, by *http.Client, to string, form url.Values) error {
 	ctx, stop := context.WithTimeout(ctx, tellTimeout)
 	defer stop()
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
@@ -237,7 +251,7 @@ func (p *Provider) post(ctx context.Context, to string, form url.Values) error {
 		return err
 	}
 	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	answer, err := p.config.BackChannel.Do(q)
+	answer, err := by.Do(q)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,9 @@ func (p *Provider) describe(l *library) error {
 		}
 		exchanges = exchanges || c.AllowsGrant(client.TokenExchange)
 	}
+	if p.parties != nil {
+		p.parties.describe(m, add, &methods, &assertions, &objects)
+	}
 	for _, e := range []string{"token", "introspection", "revocation"} {
 		m[e+"_endpoint_auth_methods_supported"] = methods
 		delete(m, e+"_endpoint_auth_signing_alg_values_supported")
@@ -80,6 +83,12 @@ func (p *Provider) describe(l *library) error {
 	text, err := json.Marshal(m)
 	l.discovery = text
 	return err
+}
+
+// metadata are those of the discovery document.
+func (l *library) metadata() (m map[string]any, err error) {
+	err = json.Unmarshal(l.discovery, &m)
+	return m, err
 }
 
 // Metadata answers with the metadata of the establishment.

@@ -59,6 +59,8 @@ type Config struct {
 	// Exchange says which tokens are exchanged (RFC 8693); nil: none. Of whose the tokens are New says itself: Issuer,
 	// Recorder, Tokens, Minter and Subjects do not count.
 	Exchange *bridge.Config
+	// Federation lets relying parties in for which a federation vouches, and says what the establishment is in it; nil: there is none.
+	Federation *Federation
 	// Log is for the operator; nil: slog's default.
 	Log *slog.Logger
 	// Now is the clock of sessions and rules; nil: time.Now. The lifetimes of tokens are those of the system's clock.
@@ -137,6 +139,9 @@ type Provider struct {
 	// inside is what a request shows the library in the place of the client's credential, once that was verified here.
 	inside string
 	bridge *bridge.Exchanger // nil: no token is exchanged
+	// parties are the relying parties of a federation, published what the establishment is in it; nil: there is none.
+	parties   *parties
+	published http.Handler
 	// passkeys is the means that are enrolled at the address of the issuer and /enrol: the first of its kind; nil: there is none.
 	passkeys *passkey.Means
 	log      *slog.Logger
@@ -184,11 +189,17 @@ func New(c Config) (*Provider, error) {
 		store: watched{c.Store}, prefix: c.Tenant, now: p.now, tokens: l.AccessToken,
 		longest: max(maxAge, l.RefreshToken) + l.AccessToken + l.Code + time.Hour,
 	}
+	if err := p.join(); err != nil {
+		return nil, err
+	}
 	made, err := p.build()
 	if err != nil {
 		return nil, err
 	}
 	p.library.Store(made)
+	if err := p.publish(); err != nil {
+		return nil, err
+	}
 	if c.Exchange != nil {
 		if p.bridge, err = p.exchanger(*c.Exchange); err != nil {
 			return nil, fmt.Errorf("oidc: %s: %w", c.Issuer, err)
@@ -217,7 +228,10 @@ func (p *Provider) build() (*library, error) {
 
 // knows has the library know a client as it is registered now: what it knew before may admit what is not admitted any more. While
 // the registry has a client with which the establishment cannot work, none that was changed is served; the others are.
-func (p *Provider) knows(c *client.Client) error {
+func (p *Provider) knows(q *call, c *client.Client) error {
+	if q.party != nil { // for whom it asks
+		return nil
+	}
 	if p.library.Load().knows[c] {
 		return nil
 	}
@@ -383,6 +397,9 @@ func (p *Provider) options(registered []*goidc.Client) []provider.Option {
 	if p.config.SecureIssuer != "" {
 		options = append(options, provider.WithMTLS(p.config.SecureIssuer, p.certificate), provider.WithTLSTokenBinding())
 	}
+	if p.parties != nil {
+		options = append(options, provider.WithDCR(p.parties))
+	}
 	if acrs := p.acrs(); len(acrs) > 0 {
 		options = append(options, provider.WithACRs(acrs[0], acrs[1:]...))
 	}
@@ -432,7 +449,7 @@ func (p *Provider) mayIntrospect(ctx context.Context, c *goidc.Client, info goid
 }
 
 // refreshes says whether a grant comes with a refresh token: where the client asked for offline_access and may.
-func (p *Provider) refreshes(_ context.Context, c *goidc.Client, g *goidc.Grant) bool {
-	known := p.config.Clients.Client(c.ID)
-	return known != nil && known.AllowsGrant(client.RefreshToken) && slices.Contains(strings.Fields(g.Scopes), "offline_access")
+func (p *Provider) refreshes(ctx context.Context, c *goidc.Client, g *goidc.Grant) bool {
+	known, err := p.relyingParty(ctx, c.ID)
+	return err == nil && known != nil && known.AllowsGrant(client.RefreshToken) && slices.Contains(strings.Fields(g.Scopes), "offline_access")
 }

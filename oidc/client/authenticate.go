@@ -77,6 +77,21 @@ func (r *Registry) Authenticate(request *http.Request, at Endpoint) (*Client, *A
 	return e.client, a, nil
 }
 
+// Named is the client that a request says it is of, by client_id or by the subject of its assertion; empty where it does not say, or
+// cannot be read. It proves nothing: it says in which registry the client has to prove it.
+func (r *Registry) Named(request *http.Request) string {
+	c, refused := r.options.read(request)
+	if refused != nil {
+		return ""
+	}
+	if c.id == "" && c.method == byAssertion {
+		if a, err := readAssertion(c.assertion); err == nil {
+			return a.subject
+		}
+	}
+	return c.id
+}
+
 // prove is the road of Authenticate after reading. With an Error the entry is that of the client that the request names, if any.
 func (r *Registry) prove(request *http.Request, c credentials, at Endpoint, now time.Time) (*entry, *Authentication, *Error) {
 	a := &Authentication{at: now}

@@ -126,6 +126,17 @@ func New(registrations []Registration, o Options) (*Registry, error) {
 	return r, nil
 }
 
+// Beside makes a registry of one client alone, with the options of r: of one that is registered for a while and by another than the
+// operator. What it asserts is remembered in replay, which outlives that registry.
+func (r *Registry) Beside(registration Registration, replay ReplayState) (*Registry, error) {
+	if replay == nil {
+		return nil, errors.New("clients: nothing remembers the assertions of a client beside those that are registered")
+	}
+	o := r.options
+	o.Replay, o.HTTP = replay, nil // its keys are those that were registered, and fetched from nowhere else
+	return New([]Registration{registration}, o)
+}
+
 // check puts in the defaults.
 func (o *Options) check() error {
 	if o.Issuer == "" || len(o.Endpoints[Token]) == 0 {

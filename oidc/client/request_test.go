@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -320,5 +321,35 @@ func TestO6Lock(t *testing.T) {
 	at = at.Add(time.Hour + 6*time.Second) // and takes nothing
 	if got := authenticate(t, r, basic(post(), "app:x"), client.Token); got != wrong {
 		t.Errorf("after: %s", got)
+	}
+}
+
+// TestNamed: whom a request names says in which registry he proves it, and nothing else.
+func TestNamed(t *testing.T) {
+	r, err := client.New(nil, client.Options{Issuer: "https://op.example", Endpoints: map[client.Endpoint][]string{client.Token: {"https://op.example/token"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	assertion := part(`{"alg":"ES256"}`) + "." + part(`{"iss":"rp","sub":"rp","jti":"1","aud":"a","exp":2000000000}`) + "." + part("x")
+	for name, c := range map[string]struct {
+		form url.Values
+		want string
+	}{
+		"client_id":                  {url.Values{"client_id": {"rp"}}, "rp"},
+		"an assertion":               {url.Values{"client_assertion": {assertion}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}, "rp"},
+		"client_id and an assertion": {url.Values{"client_id": {"other"}, "client_assertion": {assertion}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}, "other"}, // who proves to be another is refused
+		"an assertion that is none":  {url.Values{"client_assertion": {"x.y.z"}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}, ""},
+		"two":                        {url.Values{"client_id": {"rp", "other"}}, ""},
+		"none":                       {url.Values{}, ""},
+	} {
+		q := httptest.NewRequest(http.MethodPost, "https://op.example/token", strings.NewReader(c.form.Encode()))
+		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if got := r.Named(q); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	if _, err := r.Beside(client.Registration{}, nil); err == nil {
+		t.Error("a client whose assertions nobody remembers")
 	}
 }

@@ -190,7 +190,7 @@ func TestAttacks(t *testing.T) {
 		}, Unreachable},
 		{"an unknown anchor alone", func(f rig) { f.rp.hints = []string{f.w.add("https://other.example.com").id} }, Untrusted},
 		{"nobody above", func(f rig) { f.rp.hints = nil }, Untrusted},
-		{"no TLS certificate of that name", func(f rig) { f.rp.hints = []string{"https://anchor.example.net"} }, Untrusted},
+		{"no TLS certificate of that name", func(f rig) { f.rp.hints = []string{"https://anchor.example.net"} }, Unreachable},
 	}
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 func TestClient(t *testing.T) {
@@ -143,5 +145,28 @@ func signedSet(alter func(h, c map[string]any)) func(*node) string {
 			alter(h, c)
 		}
 		return signed(rp.w.t, h, c, rp.key)
+	}
+}
+
+// TestParseKeys: what an operator pins is public, readable in one way, and verifies something.
+func TestParseKeys(t *testing.T) {
+	k := newKey(t)
+	public := string(jsonOf(t, publicKey(k, "a")))
+	for name, c := range map[string]struct {
+		text string
+		ok   bool
+	}{
+		"a key":              {`{"keys":[` + public + `]}`, true},
+		"two members twice":  {`{"keys":[` + public + `],"keys":[]}`, false},
+		"a private one":      {`{"keys":[` + string(jsonOf(t, jose.JSONWebKey{Key: k, KeyID: "a"})) + `]}`, false},
+		"none":               {`{"keys":[]}`, false},
+		"one that encrypts":  {`{"keys":[` + strings.Replace(public, `"sig"`, `"enc"`, 1) + `]}`, false},
+		"no JSON":            {`keys`, false},
+		"a key, and no more": {public, false},
+	} {
+		set, err := ParseKeys([]byte(c.text))
+		if (err == nil) != c.ok || c.ok != (len(set.Keys) == 1) {
+			t.Errorf("%s: %v %v", name, set, err)
+		}
 	}
 }

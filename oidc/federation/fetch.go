@@ -130,7 +130,7 @@ func (f *fetcher) ask(r *http.Request, b *budget, mediaType string) (string, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return "", refuse(Unreachable, "", "status %d", answer.StatusCode)
+		return "", &Error{Reason: Unreachable, Cause: status(answer.StatusCode)}
 	}
 	// The media type is the standard's (8.1.2, 9): an answer that something else was meant to give, a file that somebody may
 	// upload, is no statement.
@@ -146,6 +146,11 @@ func (f *fetcher) ask(r *http.Request, b *budget, mediaType string) (string, err
 	}
 	return strings.TrimSpace(string(body)), nil
 }
+
+// A status is that of an answer which is none.
+type status int
+
+func (s status) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
 // plainError drops the address with its query from errors of net/http.
 func plainError(err error) error {

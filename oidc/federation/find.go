@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 )
 
@@ -99,7 +100,7 @@ func (r *Resolver) find(ctx context.Context, b *budget, entity string) (*chain, 
 	switch {
 	case reached != nil:
 		return nil, reached
-	case other != nil && reasonOf(other) == Limit:
+	case reasonOf(other) == Limit, reasonOf(other) == Unreachable: // nobody was found wrong
 		return nil, other
 	case other != nil:
 		return nil, &Error{Reason: Untrusted, Entity: entity, Cause: other}
@@ -164,6 +165,9 @@ func (r *Resolver) subordinate(ctx context.Context, b *budget, authority *statem
 		return nil, &Error{Reason: BadClaim, Entity: authority.subject, Cause: err}
 	}
 	raw, err := r.fetcher.get(ctx, b, address, mediaStatement)
+	if said := status(0); errors.As(err, &said) && said == http.StatusNotFound { // an answer, and no outage (8.1.2)
+		return nil, refuse(Untrusted, entity, "%.200q does not vouch for it", authority.subject)
+	}
 	if err != nil {
 		return nil, named(err, authority.subject)
 	}

@@ -93,7 +93,7 @@ func TestTrustMarkAttacks(t *testing.T) {
 			f.anchor.own["trust_mark_issuers"] = claims{markType: []string{anchorID}}
 		}, TrustMark},
 		{"of a type that the anchor does not name", nil, func(f rig, _ *node, _ *ecdsa.PrivateKey) { delete(f.anchor.own, "trust_mark_issuers") }, TrustMark},
-		{"of an issuer that left the federation", nil, func(f rig, _ *node, _ *ecdsa.PrivateKey) { delete(f.anchor.about, issuerID) }, Unreachable},
+		{"of an issuer that left the federation", nil, func(f rig, _ *node, _ *ecdsa.PrivateKey) { delete(f.anchor.about, issuerID) }, Untrusted},
 		{"an intermediate says who may issue", nil, func(f rig, _ *node, _ *ecdsa.PrivateKey) {
 			f.lower.own["trust_mark_issuers"] = f.anchor.own["trust_mark_issuers"]
 			delete(f.anchor.own, "trust_mark_issuers")

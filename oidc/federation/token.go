@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,6 +32,29 @@ var algorithms = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, j
 
 // keySet holds the keys of one entity by their kid.
 type keySet map[string]jose.JSONWebKey
+
+// A KeySet is a JSON Web Key Set (RFC 7517).
+type KeySet = jose.JSONWebKeySet
+
+// ParseKeys reads a set of public keys as an operator got it: JSON without a member that stands twice, and without a secret.
+func ParseKeys(text []byte) (KeySet, error) {
+	o, err := strictjson.Object(text)
+	if err != nil {
+		return KeySet{}, err
+	}
+	known, err := keys(o)
+	if err != nil {
+		return KeySet{}, err
+	}
+	if len(known) == 0 {
+		return KeySet{}, errors.New("jwks has no key that verifies signatures")
+	}
+	var set KeySet
+	for _, kid := range slices.Sorted(maps.Keys(known)) {
+		set.Keys = append(set.Keys, known[kid])
+	}
+	return set, nil
+}
 
 // keys reads a JWK Set (3.1.1): every key has a kid of its own. A key of a kind that is not known verifies nothing; a secret in a
 // published set is refused, since whoever reads the set could sign with it.

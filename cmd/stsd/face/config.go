@@ -46,7 +46,7 @@ type Config struct {
 	texts [][]byte
 }
 
-// Texts are those of the file and of the files of clients that it names, which determine the policies in force.
+// Texts are those of the file and of the files of clients, and of keys and policies of a federation, that it names, which determine the policies in force.
 func (c *Config) Texts() [][]byte { return c.texts }
 
 // A Listener takes TLS connections.
@@ -105,8 +105,9 @@ type Establishment struct {
 		PasswordFile string   `yaml:"password-file"`
 		Seal         []string `yaml:"seal"`
 	} `yaml:"credentials"`
-	Exchange  *ExchangeConfig `yaml:"exchange"`
-	Lifetimes struct {
+	Exchange   *ExchangeConfig   `yaml:"exchange"`
+	Federation *FederationConfig `yaml:"federation"`
+	Lifetimes  struct {
 		AccessToken   Duration `yaml:"access-token"`
 		IDToken       Duration `yaml:"id-token"`
 		RefreshToken  Duration `yaml:"refresh-token"`
@@ -281,8 +282,14 @@ func Read(path string) (*Config, error) {
 	}
 	c.texts = [][]byte{text}
 	for i := range c.Establishments {
-		if text, err := os.ReadFile(c.path(c.Establishments[i].Clients)); err == nil { // that it cannot be read is told where it is used
-			c.texts = append(c.texts, text)
+		names := []string{c.Establishments[i].Clients}
+		if f := c.Establishments[i].Federation; f != nil {
+			names = append(names, f.determining()...)
+		}
+		for _, name := range names {
+			if text, err := os.ReadFile(c.path(name)); err == nil { // that it cannot be read is told where it is used
+				c.texts = append(c.texts, text)
+			}
 		}
 	}
 	return c, nil

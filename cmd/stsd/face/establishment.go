@@ -71,6 +71,10 @@ func (f *Face) establishment(c *Config, k *Establishment, outside *http.Client, 
 		o.Exchange, err = f.exchange(c, k.Exchange, e)
 		wrong("exchange", err)
 	}
+	if k.Federation != nil {
+		o.Federation, err = f.federation(c, k.Federation)
+		wrong("federation", err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}

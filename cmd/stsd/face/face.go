@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -257,19 +256,9 @@ func (c *Config) outside() (*http.Client, error) {
 		g.Allow = append(g.Allow, prefix)
 	}
 	if len(c.BackChannel.CA) > 0 {
-		roots := x509.NewCertPool()
-		for _, file := range c.BackChannel.CA {
-			ders, err := certs.ReadCertificates(c.path(file))
-			if err != nil {
-				return nil, fmt.Errorf("back-channel: ca: %w", err)
-			}
-			for _, der := range ders {
-				authority, err := x509.ParseCertificate(der)
-				if err != nil {
-					return nil, fmt.Errorf("back-channel: ca: %s: %w", file, err)
-				}
-				roots.AddCert(authority)
-			}
+		roots, err := c.authorities(c.BackChannel.CA)
+		if err != nil {
+			return nil, fmt.Errorf("back-channel: ca: %w", err)
 		}
 		g.TLS = &tls.Config{RootCAs: roots}
 	}
