@@ -200,6 +200,9 @@ func (s *system) checkListeners(p *problems) {
 	if c.Admin.Line > 0 && c.Admin.V != "" {
 		check(c.Admin, "admin")
 	}
+	if c.TestClock.Line > 0 && c.OIDC.V != "" {
+		p.add(c.TestClock.Line, "test-clock: not beside oidc, whose tokens live by the clock of the system")
+	}
 	if c.TestClock.Line > 0 && !allLoopback {
 		p.add(c.TestClock.Line, "test-clock: only with listeners on loopback")
 	}
