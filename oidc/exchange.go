@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -120,10 +121,8 @@ func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, erro
 		CertThumbprint: t.Confirmation, Store: map[string]any{}}
 	r := &released{Subject: t.Subject, Login: login{References: t.Methods, Time: t.AuthTime}, ACR: t.Level, Until: t.Expires}
 	minted := *t
-	minted.Claims = map[string]any{}
-	for name, value := range t.Claims {
-		minted.Claims[name] = value
-	}
+	minted.Claims = make(map[string]any, len(t.Claims)+2)
+	maps.Copy(minted.Claims, t.Claims)
 	minted.Claims[grantClaim], minted.Claims["tid"] = g.ID, e.p.config.Tenant
 	if c := callOf(ctx); c != nil {
 		c.event.Grant, r.Consent = g.ID, c.consent
@@ -142,6 +141,9 @@ func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, erro
 	}
 	if err := putStore(g.Store, r); err != nil {
 		return "", err
+	}
+	if c := callOf(ctx); c != nil { // over asks for it, and need not read what was written just now
+		c.released, c.releasedText = r, g.Store[storeKey].(string)
 	}
 	if err := e.p.state.put(ctx, e.p.state.key("grant", g.ID), record{Grant: g}, t.Expires.Add(time.Minute)); err != nil {
 		return "", err

@@ -254,15 +254,15 @@ func (p *Provider) back(w http.ResponseWriter, r *http.Request, e endpoint, oper
 		p.answer(w, r, b, c)
 		return
 	}
-	form := maps.Clone(r.PostForm)
 	if e == endpointToken {
-		c.event.Action = form.Get("grant_type")
-		if form.Get("grant_type") == client.TokenExchange {
-			p.exchange(w, r, c, form, known, how)
+		c.event.Action = r.PostForm.Get("grant_type")
+		if c.event.Action == client.TokenExchange {
+			p.exchange(w, r, c, r.PostForm, known, how)
 			return
 		}
-		p.shown(c, form)
+		p.shown(c, r.PostForm)
 	}
+	form := maps.Clone(r.PostForm)
 	if e == endpointPush {
 		if err := p.parameters(r, c, known, form); err != nil {
 			c.cause, c.code = err, err.code

@@ -113,7 +113,8 @@ func (e *exchange) own(a *saml.Assertion) bool {
 
 // takeAttributes reads the attributes that are claims, those that name the person, and those of our own.
 func (e *exchange) takeAttributes(a *saml.Assertion, p *proven) error {
-	seen := make(map[attrs.Designator]bool, len(a.Attributes()))
+	var few [16]attrs.Designator
+	seen := few[:0]
 	p.token.Claims = map[string]any{}
 	for i := range a.Attributes() {
 		from := &a.Attributes()[i]
@@ -122,10 +123,10 @@ func (e *exchange) takeAttributes(a *saml.Assertion, p *proven) error {
 		if known {
 			d = definition.Designator
 		}
-		if seen[d] { // a reader of the first and one of the last would differ
+		if slices.Contains(seen, d) { // a reader of the first and one of the last would differ
 			return refuse(BadSubjectToken, "an attribute twice")
 		}
-		seen[d] = true
+		seen = append(seen, d)
 		if d.Namespace == ClaimNamespace {
 			if e.own(a) {
 				if err := p.takeOwn(d.Name, from.Values); err != nil {

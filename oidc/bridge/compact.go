@@ -7,14 +7,13 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha256" // SHA-256 of the algorithms
 	_ "crypto/sha512" // SHA-384 and SHA-512
-	"encoding/asn1"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"math/big"
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // hashes are those of the algorithms.
@@ -30,14 +29,10 @@ func (k *SigningKey) sign(kind string, payload []byte) (string, error) {
 	if k.Key == nil || k.ID == "" || !slices.Contains(algorithmsOf(k.Key.Public()), k.Algorithm) {
 		return "", errors.New("no key, no key id, or not the algorithm of the key")
 	}
-	head, err := json.Marshal(struct {
-		Algorithm jose.SignatureAlgorithm `json:"alg"`
-		KeyID     string                  `json:"kid"`
-		Type      string                  `json:"typ"`
-	}{k.Algorithm, k.ID, kind})
-	if err != nil {
-		return "", err
-	}
+	var space [256]byte
+	head := appendText(append(space[:0], `{"alg":`...), string(k.Algorithm))
+	head = appendText(append(head, `,"kid":`...), k.ID)
+	head = append(appendText(append(head, `,"typ":`...), kind), '}')
 	encoding := base64.RawURLEncoding
 	out := make([]byte, 0, encoding.EncodedLen(len(head))+encoding.EncodedLen(len(payload))+encoding.EncodedLen(k.size())+2)
 	out = append(encoding.AppendEncode(out, head), '.')
@@ -73,16 +68,18 @@ func (k *SigningKey) value(digest []byte, hash crypto.Hash) ([]byte, error) {
 	if _, elliptic := k.Key.Public().(*ecdsa.PublicKey); err != nil || !elliptic {
 		return signature, err
 	}
-	var v struct{ R, S *big.Int }
-	if rest, err := asn1.Unmarshal(signature, &v); err != nil || len(rest) > 0 {
+	sequence, integers := cryptobyte.String(signature), cryptobyte.String(nil)
+	var r, s []byte // without leading zeros
+	if !sequence.ReadASN1(&integers, asn1.SEQUENCE) || !sequence.Empty() ||
+		!integers.ReadASN1Integer(&r) || !integers.ReadASN1Integer(&s) || !integers.Empty() {
 		return nil, errors.New("the key gives a signature that is not DER")
 	}
 	size := k.size() / 2
-	if v.R.Sign() <= 0 || v.S.Sign() <= 0 || v.R.BitLen() > 8*size || v.S.BitLen() > 8*size {
+	if r[0] == 0 || s[0] == 0 || len(r) > size || len(s) > size { // an integer has an octet, and one that begins with zero is zero
 		return nil, errors.New("the key gives a signature beyond its curve")
 	}
 	out := make([]byte, 2*size)
-	v.R.FillBytes(out[:size])
-	v.S.FillBytes(out[size:])
+	copy(out[size-len(r):], r)
+	copy(out[2*size-len(s):], s)
 	return out, nil
 }

@@ -51,6 +51,9 @@ func TestAlgorithms(t *testing.T) {
 		"none":              {ID: "x", Algorithm: "none", Key: pki.STSP256.Key},
 		"a key that fails":  {ID: "x", Algorithm: jose.ES256, Key: signs{pki.STSP256.Key, nil, errors.New("away")}},
 		"a key that lies":   {ID: "x", Algorithm: jose.ES256, Key: signs{pki.STSP256.Key, []byte{0x30, 0}, nil}},
+		"a value of zero":   {ID: "x", Algorithm: jose.ES256, Key: signs{pki.STSP256.Key, []byte{0x30, 6, 2, 1, 0, 2, 1, 1}, nil}},
+		"a negative value":  {ID: "x", Algorithm: jose.ES256, Key: signs{pki.STSP256.Key, []byte{0x30, 6, 2, 1, 1, 2, 1, 0x80}, nil}},
+		"more after it":     {ID: "x", Algorithm: jose.ES256, Key: signs{pki.STSP256.Key, []byte{0x30, 6, 2, 1, 1, 2, 1, 1, 0}, nil}},
 		"a value too large": {ID: "x", Algorithm: jose.ES256, Key: signs{pki.STSP256.Key, append([]byte{0x30, 0x26, 2, 0x21, 1}, append(make([]byte, 32), 2, 1, 1)...), nil}},
 	} {
 		r := newRig(t)

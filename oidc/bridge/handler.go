@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,26 +24,17 @@ type Result struct {
 	AuditID audit.ID
 }
 
-// A response is the answer of RFC 8693 section 2.2.1.
-type response struct {
-	AccessToken string `json:"access_token"`
-	IssuedType  string `json:"issued_token_type"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"`
-	Scope       string `json:"scope,omitempty"`
-}
-
 // AppendJSON appends the answer of RFC 8693 section 2.2.1. Only an access token has a token_type; of everything else it is N_A.
-func (r *Result) AppendJSON(dst []byte, now time.Time) ([]byte, error) {
+func (r *Result) AppendJSON(dst []byte, now time.Time) []byte {
 	kind := "N_A"
 	if r.Type == AccessToken {
 		kind = "Bearer" // RFC 8705 section 3: cnf binds it all the same
 	}
-	text, err := json.Marshal(response{r.Token, r.Type.String(), kind, int64(r.Expires.Sub(now) / time.Second), strings.Join(r.Scope, " ")})
-	if err != nil {
-		return nil, err
-	}
-	return append(dst, text...), nil
+	dst = appendText(append(dst, `{"access_token":`...), r.Token)
+	dst = appendText(append(dst, `,"issued_token_type":`...), r.Type.String())
+	dst = appendText(append(dst, `,"token_type":`...), kind)
+	dst = strconv.AppendInt(append(dst, `,"expires_in":`...), int64(r.Expires.Sub(now)/time.Second), 10)
+	return append(appendSome(dst, `,"scope":`, strings.Join(r.Scope, " ")), '}')
 }
 
 // A Failure is the answer where an exchange is refused: the code of OAuth, and the id under which the operator finds the cause.
@@ -96,17 +88,13 @@ func (x *Exchanger) Serve(w http.ResponseWriter, r *http.Request, client *Client
 		return
 	}
 	result, err := x.ExchangeForm(r.Context(), client, form, now)
-	var text []byte
-	if err == nil {
-		text, err = result.AppendJSON(nil, now)
-	}
 	if err != nil {
 		failure, status := FailureOf(err)
 		answer(w, status, failure)
 		return
 	}
 	head(w)
-	w.Write(text)
+	w.Write(result.AppendJSON(make([]byte, 0, len(result.Token)+512), now))
 }
 
 type formFailure struct {

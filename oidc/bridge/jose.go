@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rsa"
-	plain "encoding/json" // writes; what others send is read by go-jose's, which is strict
 	"errors"
 	"fmt"
 	"math"
@@ -187,30 +186,6 @@ func (j *JWTs) Verify(ctx context.Context, token string, t TokenType, now time.T
 	return read, nil
 }
 
-// A body is the claims of a token in the order in which they are written.
-type body struct {
-	Issuer       string        `json:"iss"`
-	Subject      string        `json:"sub"`
-	Audience     []string      `json:"aud,omitempty"`
-	Expires      int64         `json:"exp"`
-	NotBefore    int64         `json:"nbf,omitempty"`
-	IssuedAt     int64         `json:"iat"`
-	ID           string        `json:"jti"`
-	ClientID     string        `json:"client_id,omitempty"`
-	Party        string        `json:"azp,omitempty"`
-	Scope        string        `json:"scope,omitempty"`
-	AuthTime     int64         `json:"auth_time,omitempty"`
-	Methods      []string      `json:"amr,omitempty"`
-	Level        string        `json:"acr,omitempty"`
-	Confirmation *confirmation `json:"cnf,omitempty"`
-	Actor        *Actor        `json:"act,omitempty"`
-	MayAct       *Actor        `json:"may_act,omitempty"`
-}
-
-type confirmation struct {
-	Thumbprint string `json:"x5t#S256"`
-}
-
 // Mint implements Minter. A token without confirmation is not made.
 func (j *JWTs) Mint(_ context.Context, t *Token) (string, error) {
 	if j.Sign == nil || types[t.Type] == "" {
@@ -219,25 +194,8 @@ func (j *JWTs) Mint(_ context.Context, t *Token) (string, error) {
 	if t.Confirmation == "" || t.Issuer != j.Issuer || t.ID == "" || t.Subject == "" || t.Expires.IsZero() {
 		return "", errors.New("a token without cnf, iss, jti, sub or exp")
 	}
-	b := body{
-		Issuer: t.Issuer, Subject: t.Subject, Audience: t.Audience, Expires: t.Expires.Unix(), IssuedAt: t.IssuedAt.Unix(), ID: t.ID,
-		ClientID: t.ClientID, Scope: strings.Join(t.Scope, " "), Methods: t.Methods, Level: t.Level,
-		Confirmation: &confirmation{t.Confirmation}, Actor: t.Actor, MayAct: t.MayAct,
-	}
-	if !t.NotBefore.IsZero() {
-		b.NotBefore = t.NotBefore.Unix()
-	}
-	if !t.AuthTime.IsZero() {
-		b.AuthTime = t.AuthTime.Unix()
-	}
-	if t.Type == IDToken { // OIDC Core 2: to whom it was issued is azp
-		b.ClientID, b.Party, b.Scope = "", t.ClientID, ""
-	}
-	payload, err := plain.Marshal(&b)
+	payload, err := appendBody(make([]byte, 0, 1024), t)
 	if err != nil {
-		return "", err
-	}
-	if payload, err = withClaims(payload, t.Claims); err != nil {
 		return "", err
 	}
 	key, err := j.Sign(t.IssuedAt)
@@ -245,23 +203,6 @@ func (j *JWTs) Mint(_ context.Context, t *Token) (string, error) {
 		return "", err
 	}
 	return key.sign(types[t.Type], payload)
-}
-
-// withClaims adds further claims to an object that was written. None takes the name of one that says what the token is.
-func withClaims(payload []byte, claims map[string]any) ([]byte, error) {
-	if len(claims) == 0 {
-		return payload, nil
-	}
-	for name := range claims {
-		if slices.Contains(reserved, name) {
-			return nil, errors.New("a claim that says what a token is")
-		}
-	}
-	more, err := plain.Marshal(claims)
-	if err != nil {
-		return nil, err
-	}
-	return append(append(payload[:len(payload)-1], ','), more[1:]...), nil
 }
 
 // readClaims reads the claims of a token or of an introspection, strictly: a claim of another form than its own is a token that does not hold, not

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"mime"
@@ -71,10 +72,7 @@ func (o *Options) read(r *http.Request) (c credentials, err *Error) {
 	if charset, said := parameters["charset"]; said && !strings.EqualFold(charset, "utf-8") {
 		return malformed(Malformed, "a form in another character set than UTF-8")
 	}
-	if r.PostForm == nil && r.Body != nil {
-		r.Body = http.MaxBytesReader(nil, r.Body, o.MaxBody)
-	}
-	if failed := r.ParseForm(); failed != nil {
+	if failed := o.parse(r); failed != nil {
 		return malformed(Malformed, "a form that cannot be read")
 	}
 	if len(r.PostForm) > maxParameters {
@@ -121,6 +119,29 @@ func (o *Options) read(r *http.Request) (c credentials, err *Error) {
 	}
 	c.certs = o.PeerCertificates(r)
 	return c, nil
+}
+
+// announced is how many octets of a body are made room for before they are there.
+const announced = 64 << 10
+
+// parse reads the form of a body as r.ParseForm does, into one buffer of the length that was announced: the assertion of an exchange is larger than
+// all else of a request together. The address has no parameters: read has seen to it.
+func (o *Options) parse(r *http.Request) error {
+	if r.PostForm != nil || r.Body == nil {
+		return r.ParseForm()
+	}
+	r.Body = http.MaxBytesReader(nil, r.Body, o.MaxBody)
+	var b bytes.Buffer
+	b.Grow(int(min(max(r.ContentLength, 0), o.MaxBody, announced)) + bytes.MinRead)
+	_, err := b.ReadFrom(r.Body)
+	r.PostForm = url.Values{} // whoever reads on finds a form, and does not read the body again
+	if err == nil {
+		r.PostForm, err = url.ParseQuery(b.String())
+	}
+	if r.Form == nil {
+		r.Form = r.PostForm
+	}
+	return err
 }
 
 // readBasic reads an Authorization header. RFC 6749 section 2.3.1 has client_id and client_secret form-encoded in it; many clients
