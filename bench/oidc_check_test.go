@@ -17,7 +17,7 @@ func TestTokenAllocations(t *testing.T) {
 		algorithm               string
 		key                     *testpki.Leaf
 		code, refresh, exchange float64
-	}{{"ES256", &pki.STSP256, 755, 765, 245}, {"RS256", &pki.STS, 625, 635, 182}} {
+	}{{"ES256", &pki.STSP256, 725, 740, 190}, {"RS256", &pki.STS, 600, 612, 130}} {
 		e := newEstablishment(t, c.algorithm, c.key, &pki.STS, 0)
 		for _, l := range []struct {
 			*grantLane
