@@ -155,10 +155,10 @@ func (s *system) nextFace(old *system) (*face.Next, error) {
 	if err != nil || old.face == nil {
 		return nil, err
 	}
-	if c == nil { // it comes and goes with a restart alone: until then it is there, with what it asks of the trail
-		return nil, s.retains(old.face.RetainsAudit())
+	if c == nil { // it comes and goes with a restart alone: until then it is there, with what it asks of the trail and of the catalogue
+		return nil, errors.Join(s.retains(old.face.RetainsAudit()), old.face.Lacks(s.catalogue))
 	}
-	next, err := old.face.Prepare(c)
+	next, err := old.face.Prepare(c, s.catalogue)
 	if err != nil {
 		return nil, err
 	}

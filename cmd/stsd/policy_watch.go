@@ -139,6 +139,9 @@ func (s *system) takePolicies(next *policySet) error {
 	}
 	rules := made.loadRules(p)
 	err := p.err()
+	if err == nil && s.face != nil {
+		err = s.face.Lacks(made.catalogue)
+	}
 	if err == nil {
 		err = s.replaceRules(made, rules)
 	}
@@ -152,6 +155,9 @@ func (s *system) takePolicies(next *policySet) error {
 	s.rules, s.set = rules, next
 	s.takeSupply(made, own)
 	s.mu.Unlock()
+	if s.face != nil {
+		s.face.Define(made.catalogue)
+	}
 	s.recordPolicies(next, nil)
 	return nil
 }

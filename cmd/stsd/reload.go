@@ -105,6 +105,8 @@ func (s *system) reload(path string) (err error) {
 	keys := needRestart(s.config, c)
 	if oidc != nil {
 		keys = append(keys, s.face.Commit(oidc)...)
+	} else if s.face != nil {
+		s.face.Define(next.catalogue)
 	}
 	if len(keys) > 0 {
 		s.log.Warn("changed, and in force only after a restart", "keys", keys)

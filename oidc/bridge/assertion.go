@@ -116,10 +116,11 @@ func (e *exchange) takeAttributes(a *saml.Assertion, p *proven) error {
 	var few [16]attrs.Designator
 	seen := few[:0]
 	p.token.Claims = map[string]any{}
+	catalogue := e.x.config.Catalogue()
 	for i := range a.Attributes() {
 		from := &a.Attributes()[i]
 		d := attrs.Designator{Name: string(from.Name), Namespace: string(from.Namespace)}
-		definition, known := e.x.config.Catalogue.Lookup(from.Name, from.Namespace)
+		definition, known := catalogue.Lookup(from.Name, from.Namespace)
 		if known {
 			d = definition.Designator
 		}
@@ -307,9 +308,10 @@ func texts(value any) ([]string, bool) {
 // are the certificate of the connection, as of a message that it signed (wire document 6.3).
 func (e *exchange) certify(g *granted, h holder) ([]saml.Statement, time.Time, error) {
 	c := &e.x.config.Assertions
-	wanted := e.wanted(g.audience)
-	if len(wanted) == 0 {
-		return nil, g.end, nil
+	catalogue := e.x.config.Catalogue()
+	wanted, err := e.wanted(catalogue, g.audience)
+	if err != nil || len(wanted) == 0 {
+		return nil, g.end, err
 	}
 	who := e.event.Holder
 	ask := policy.ReleaseRequest{Identity: who, Holder: who, Attributes: wanted, Mode: policy.ModeFallback, At: e.now}
@@ -326,7 +328,7 @@ func (e *exchange) certify(g *granted, h holder) ([]saml.Statement, time.Time, e
 	if len(release.Decisions) != len(wanted) {
 		return nil, g.end, refuse(Denied, "the policy did not decide every attribute")
 	}
-	q := attrs.Query{At: e.now, Subjects: e.keyed(&g.delegated.proven.token)}
+	q := attrs.Query{At: e.now, Subjects: e.keyed(catalogue, &g.delegated.proven.token)}
 	for i := range wanted {
 		switch {
 		case release.Decisions[i].Permitted():
@@ -360,25 +362,30 @@ func (e *exchange) certify(g *granted, h holder) ([]saml.Statement, time.Time, e
 }
 
 // wanted are the certified attributes for an audience; of several, those that each of them is to have.
-func (e *exchange) wanted(audiences []string) (all []*attrs.Definition) {
+func (e *exchange) wanted(catalogue *attrs.Catalogue, audiences []string) (all []*attrs.Definition, err error) {
 	certified := e.x.config.Assertions.Certified
 	for _, d := range certified[audiences[0]] {
 		each := true
 		for _, audience := range audiences[1:] {
 			each = each && slices.Contains(certified[audience], d)
 		}
-		if definition, ok := e.x.config.Catalogue.Find(d); ok && each {
-			all = append(all, definition)
+		if !each {
+			continue
 		}
+		definition, ok := catalogue.Find(d)
+		if !ok { // since it was configured; a recipient would take what lacks for something that the person has not
+			return nil, refuse(Unavailable, "an attribute that is defined no longer: "+d.Name)
+		}
+		all = append(all, definition)
 	}
-	return all
+	return all, nil
 }
 
 // keyed gives the identification attributes that the claims of a token are: by them sources know the person.
-func (e *exchange) keyed(t *Token) (all []attrs.Keyed) {
+func (e *exchange) keyed(catalogue *attrs.Catalogue, t *Token) (all []attrs.Keyed) {
 	for i := range e.x.config.Claims {
 		claim := &e.x.config.Claims[i]
-		definition, ok := e.x.config.Catalogue.Find(claim.Attribute)
+		definition, ok := catalogue.Find(claim.Attribute)
 		text, isText := t.Claims[claim.Name].(string)
 		if ok && isText && !definition.Certified() && definition.Kind.Valid(text) {
 			all = append(all, attrs.Keyed{By: definition, Value: text})

@@ -340,6 +340,45 @@ func TestCertifiedAnew(t *testing.T) {
 		r := make(t, now.Add(time.Hour), func(c *bridge.Config) { c.Assertions.Attributes = noSource{} })
 		r.refused(bridge.Unavailable, r.client(), saml1(r))
 	})
+	t.Run("by the definitions of the moment", func(t *testing.T) {
+		sector := attrs.Designator{Name: "urn:example:sector:boolean", Namespace: attrs.NamespaceCertified}
+		more, err := attrs.EHealth().With(attrs.Definition{Designator: sector, Kind: attrs.Boolean, KeyedBy: []attrs.Key{{ssin.Name}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		current := more
+		r := make(t, now.Add(time.Hour), func(c *bridge.Config) {
+			c.Catalogue = func() *attrs.Catalogue { return current }
+			c.Assertions.Certified = map[string][]attrs.Designator{records: {isDoc, sector}}
+			c.Assertions.Release, c.Assertions.Attributes = permitAll{}, allTrue{}
+		})
+		if a, _ := r.assertionOf(r.must(saml1(r))); !strings.Contains(valuesOf(a), sector.Name+"=true") {
+			t.Error(valuesOf(a))
+		}
+		current = attrs.EHealth() // an assertion without it would say that the person has it not
+		r.refused(bridge.Unavailable, r.client(), saml1(r))
+	})
+}
+
+// permitAll releases everything.
+type permitAll struct{}
+
+func (permitAll) Release(_ context.Context, r *policy.ReleaseRequest, d *policy.Release) error {
+	d.MaximumValidity = time.Hour
+	for range r.Attributes {
+		d.Decisions = append(d.Decisions, policy.Permit("all"))
+	}
+	return nil
+}
+
+// allTrue says that everything is so.
+type allTrue struct{}
+
+func (allTrue) Resolve(_ context.Context, q *attrs.Query, dst []attrs.Certified) ([]attrs.Certified, error) {
+	for _, d := range q.Definitions {
+		dst = append(dst, attrs.Certified{Definition: d, State: attrs.Affirmed})
+	}
+	return dst, nil
 }
 
 type noSource struct{}

@@ -119,10 +119,11 @@ type Config struct {
 	// Target is the audience where the client names none; empty: it must name one.
 	Target string
 
-	Claims    []Claim
-	Methods   *Methods         // nil is DefaultMethods
-	Catalogue *attrs.Catalogue // nil is attrs.EHealth
-	Limits    xmltext.Limits   // of assertions; zero is xmltext.DefaultLimits
+	Claims  []Claim
+	Methods *Methods       // nil is DefaultMethods
+	Limits  xmltext.Limits // of assertions; zero is xmltext.DefaultLimits
+	// Catalogue gives the definitions that are in force at the moment, from several goroutines; nil gives those of attrs.EHealth.
+	Catalogue func() *attrs.Catalogue
 }
 
 // Bounds of a Config.
@@ -182,10 +183,11 @@ func (c Config) withDefaults() Config {
 		c.Methods = DefaultMethods()
 	}
 	if c.Catalogue == nil {
-		c.Catalogue = attrs.EHealth()
+		c.Catalogue = attrs.EHealth
 	}
+	catalogue := c.Catalogue()
 	for i := range c.Claims { // under an alias an attribute would never be met
-		if d, ok := c.Catalogue.Find(c.Claims[i].Attribute); ok {
+		if d, ok := catalogue.Find(c.Claims[i].Attribute); ok {
 			c.Claims[i].Attribute = d.Designator
 		}
 	}
@@ -271,9 +273,10 @@ func (a *Assertions) check(c *Config, wrong func(string, ...any)) {
 	if len(a.Certified) > 0 && (a.Release == nil || a.Attributes == nil) {
 		wrong("Certified attributes need Release and Attributes")
 	}
+	catalogue := c.Catalogue()
 	for audience, list := range a.Certified {
 		for _, d := range list {
-			definition, ok := c.Catalogue.Find(d)
+			definition, ok := catalogue.Find(d)
 			if !ok || !definition.Certified() || definition.Computed {
 				wrong("audience %q: %q is no certified attribute of the catalogue that a source answers", audience, d.Name)
 			}

@@ -21,7 +21,7 @@ func (f *Face) exchange(c *Config, k *ExchangeConfig, e *establishments) (*bridg
 	}
 	x := &bridge.Config{
 		Certificates: f.shared.Verifier, Policy: f.shared.Policy, MaximumValidity: time.Duration(k.MaximumValidity), MaximumAge: time.Duration(k.MaximumAge),
-		Actors: k.Actors, Target: k.Target, Catalogue: f.shared.Catalogue,
+		Actors: k.Actors, Target: k.Target, Catalogue: e.catalogue.Load,
 		Assertions: bridge.Assertions{Issuers: k.Issuers, Audiences: k.Audiences, Skew: time.Duration(k.Skew), Issuer: k.Issuer, BackDate: time.Duration(k.BackDate)},
 	}
 	if k.Issuer != "" {
@@ -49,7 +49,9 @@ func (f *Face) exchange(c *Config, k *ExchangeConfig, e *establishments) (*bridg
 			x.Assertions.Certified, x.Assertions.Release, x.Assertions.Attributes = map[string][]attrs.Designator{}, f.shared.Release, f.shared.Attributes
 		}
 		for _, name := range names {
-			x.Assertions.Certified[audience] = append(x.Assertions.Certified[audience], attrs.Designator{Name: name, Namespace: attrs.NamespaceCertified})
+			d := attrs.Designator{Name: name, Namespace: attrs.NamespaceCertified}
+			x.Assertions.Certified[audience] = append(x.Assertions.Certified[audience], d)
+			e.certified = append(e.certified, d)
 		}
 	}
 	for i := range k.Upstreams {

@@ -37,7 +37,8 @@ type Shared struct {
 	Log      *slog.Logger
 
 	// Policy decides about exchanges, by the policies of the moment; nil: those in force decide nothing about them. Release,
-	// Attributes, Catalogue and Signing are those of the token service too, for assertions.
+	// Attributes and Signing are those of the token service too, for assertions. Catalogue is the one at the start: Prepare and Define
+	// give another.
 	Policy     policy.ExchangePDP
 	Release    policy.PDP
 	Attributes interface {
@@ -76,6 +77,8 @@ type establishments struct {
 	close     []func() error
 	plain     *tls.Config
 	secure    *tls.Config
+	catalogue atomic.Pointer[attrs.Catalogue]
+	certified []attrs.Designator // what assertions are to say
 }
 
 func (e *establishments) end() error {
@@ -92,7 +95,7 @@ func New(c *Config, s Shared) (*Face, error) {
 	if err := f.openStore(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	e, err := f.establish(c)
+	e, err := f.establish(c, s.Catalogue)
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
@@ -109,8 +112,12 @@ func (f *Face) known() {
 }
 
 // establish makes what a configuration says, with the store that is open.
-func (f *Face) establish(c *Config) (e *establishments, err error) {
+func (f *Face) establish(c *Config, catalogue *attrs.Catalogue) (e *establishments, err error) {
 	e = &establishments{}
+	if catalogue == nil {
+		catalogue = attrs.EHealth()
+	}
+	e.catalogue.Store(catalogue)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.end())
@@ -412,9 +419,10 @@ type Next struct {
 	establishments *establishments
 }
 
-// Prepare makes everything of another configuration: establishments, clients, keys, means, certificates of the listeners.
-func (f *Face) Prepare(c *Config) (*Next, error) {
-	e, err := f.establish(c)
+// Prepare makes everything of another configuration: establishments, clients, keys, means, certificates of the listeners. The catalogue is
+// the one that will be in force with it.
+func (f *Face) Prepare(c *Config, catalogue *attrs.Catalogue) (*Next, error) {
+	e, err := f.establish(c, catalogue)
 	if err != nil {
 		return nil, err
 	}
@@ -468,9 +476,22 @@ func (f *Face) Commit(n *Next) (restart []string) {
 	return restart
 }
 
-// Replace prepares another configuration and puts it in force.
+// Lacks says which certified attributes the face is to answer that a catalogue does not have; nil where there is none.
+func (f *Face) Lacks(catalogue *attrs.Catalogue) error {
+	for _, d := range f.now.Load().certified {
+		if definition, ok := catalogue.Find(d); !ok || !definition.Certified() || definition.Computed {
+			return fmt.Errorf("the OpenID Connect face writes the attribute %q, which would be defined no longer", d.Name)
+		}
+	}
+	return nil
+}
+
+// Define puts another catalogue in force, which lacks nothing.
+func (f *Face) Define(catalogue *attrs.Catalogue) { f.now.Load().catalogue.Store(catalogue) }
+
+// Replace prepares another configuration, by the catalogue in force, and puts it in force.
 func (f *Face) Replace(c *Config) (restart []string, err error) {
-	n, err := f.Prepare(c)
+	n, err := f.Prepare(c, f.now.Load().catalogue.Load())
 	if err != nil {
 		return nil, err
 	}

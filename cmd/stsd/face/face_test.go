@@ -198,7 +198,7 @@ func TestFace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	given, err := f.Prepare(next)
+	given, err := f.Prepare(next, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -454,7 +454,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		given, err := f.Prepare(next)
+		given, err := f.Prepare(next, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
