@@ -169,7 +169,7 @@ func TestPolicyStoreUnderServer(t *testing.T) {
 	}
 
 	// Whoever writes to the database without a key brings nothing in force: another content under an approved version …
-	db, err := sql.Open("sqlite", filepath.Join(v.dir, "policy.db"))
+	db, err := sql.Open("sqlite", filepath.Join(v.dir, "policy.db")+"?_pragma=busy_timeout(10000)") // the server reads it meanwhile
 	if err != nil {
 		t.Fatal(err)
 	}
