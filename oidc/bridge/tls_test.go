@@ -115,30 +115,6 @@ func (r *rig) jwks() any {
 	return set
 }
 
-// modules installs what testdata/node/package-lock.json pins.
-func modules(t *testing.T) string {
-	t.Helper()
-	npm := judge.Require(t, "npm")
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		content, err := os.ReadFile(filepath.Join("testdata", "node", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	command := exec.Command(npm, "ci", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline")
-	if out, err := command.CombinedOutput(); err != nil {
-		if os.Getenv("SCEAU_REQUIRE_EXTERNAL") == "1" {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-		t.Skipf("npm ci: %v\n%s", err, out)
-	}
-	return dir
-}
-
 // verdict is what npm's jose says of a token.
 type verdict struct {
 	Payload map[string]any `json:"payload"`
@@ -170,7 +146,7 @@ func verifyWithJose(t *testing.T, dir string, ask map[string]any) verdict {
 // npm's jose verifies the token, xmlsec1 the assertion.
 func TestOverTLS(t *testing.T) {
 	pki := testpki.Load()
-	dir := modules(t)
+	dir := judge.NodeModules(t, filepath.Join("testdata", "node"))
 	for name, key := range map[string]bridge.SigningKey{
 		"ES256": {ID: "ec", Algorithm: jose.ES256, Key: pki.STSP256.Key}, "RS256": {ID: "rsa", Algorithm: jose.RS256, Key: pki.STS.Key},
 	} {

@@ -75,23 +75,7 @@ func TestOpenSSLAssertions(t *testing.T) {
 
 // TestOpenIDClient: npm's openid-client, a certified relying party, by each of its methods, over TLS.
 func TestOpenIDClient(t *testing.T) {
-	node, npm := judge.Require(t, "node"), judge.Require(t, "npm")
-	modules := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		content, err := os.ReadFile(filepath.Join("testdata", "node", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(modules, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := exec.Command(npm, "ci", "--prefix", modules, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline").CombinedOutput(); err != nil {
-		if os.Getenv("SCEAU_REQUIRE_EXTERNAL") == "1" {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-		t.Skipf("npm ci: %v\n%s", err, out)
-	}
+	node, modules := judge.Require(t, "node"), judge.NodeModules(t, filepath.Join("testdata", "node"))
 
 	pki := testpki.Load()
 	organisation := byTLS(client.SubjectRegistration{SubjectDN: subjectOf(t, &pki.Organisation)})

@@ -42,30 +42,6 @@ import (
 // nodePatience is how long the provider may take to begin on a busy machine.
 const nodePatience = 2 * time.Minute
 
-// nodeModules installs what testdata/node/package-lock.json pins, in a folder of the test.
-func nodeModules(t *testing.T) string {
-	t.Helper()
-	npm := judge.Require(t, "npm")
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		content, err := os.ReadFile(filepath.Join("testdata", "node", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	command := exec.Command(npm, "ci", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline")
-	if out, err := command.CombinedOutput(); err != nil {
-		if os.Getenv("SCEAU_REQUIRE_EXTERNAL") == "1" {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-		t.Skipf("npm ci: %v\n%s", err, out)
-	}
-	return dir
-}
-
 // certified is npm's oidc-provider at work.
 type certified struct {
 	issuer string
@@ -77,7 +53,7 @@ type certified struct {
 func startCertified(t *testing.T, settings rptest.Members) *certified {
 	t.Helper()
 	node := judge.Require(t, "node")
-	modules := nodeModules(t)
+	modules := judge.NodeModules(t, filepath.Join("testdata", "node"))
 	pki := testpki.Load()
 	authorities := string(minipki.CertificatePEM(pki.EHealthRoot.DER())) + string(minipki.CertificatePEM(pki.EHealthCA.DER()))
 	settings["certificate"], settings["key"], settings["authorities"] = string(pki.Server.CertificatePEM()), string(pki.Server.KeyPEM()), authorities

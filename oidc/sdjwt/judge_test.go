@@ -15,23 +15,7 @@ import (
 
 // TestJudge: what another implementation issues and presents is read here as it was meant.
 func TestJudge(t *testing.T) {
-	npm, node := judge.Require(t, "npm"), judge.Require(t, "node")
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		content, err := os.ReadFile(filepath.Join("testdata", "wallet", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := exec.Command(npm, "ci", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline").CombinedOutput(); err != nil {
-		if os.Getenv("SCEAU_REQUIRE_EXTERNAL") == "1" {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-		t.Skipf("npm ci: %v\n%s", err, out)
-	}
+	node, dir := judge.Require(t, "node"), judge.NodeModules(t, filepath.Join("testdata", "wallet"))
 	command := exec.Command(node, filepath.Join("testdata", "wallet", "wallet.js"))
 	command.Env = append(os.Environ(), "MODULES="+dir, "AUDIENCE="+binding.Audience, "NONCE="+binding.Nonce, "VCT="+vct, "ISSUER="+issuerID,
 		"NOW="+strconv.FormatInt(now.Unix(), 10))

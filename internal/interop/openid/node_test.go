@@ -3,8 +3,6 @@ package openid
 import (
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,29 +10,6 @@ import (
 
 	"sceau/internal/judge"
 )
-
-// nodeFolder puts the program beside the packages that node/package-lock.json pins.
-func nodeFolder(t *testing.T) string {
-	t.Helper()
-	npm, dir := judge.Require(t, "npm"), t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "rp.js"} {
-		content, err := os.ReadFile(filepath.Join("node", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out, err := exec.Command(npm, "ci", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline").CombinedOutput()
-	if err != nil {
-		if os.Getenv("SCEAU_REQUIRE_EXTERNAL") == "1" {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-		t.Skipf("npm ci: %v\n%s", err, out)
-	}
-	return dir
-}
 
 // A relying is one way to be a relying party.
 type relying struct {
@@ -86,7 +61,7 @@ func or(text, otherwise string) string {
 // relying party is told of it.
 func TestOpenIDClient(t *testing.T) {
 	judge.Require(t, "node")
-	w, folder := meet(t), nodeFolder(t)
+	w, folder := meet(t), judge.NodeModules(t, "node", "rp.js")
 	p := w.program(t, judge.Require(t, "node"), filepath.Join(folder, "rp.js"))
 	told, err := url.Parse(w.told)
 	if err != nil {
