@@ -17,8 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"sceau/attrs"
 	"sceau/certs"
 	"sceau/oidc"
@@ -272,114 +270,12 @@ func (c *Config) outside() (*http.Client, error) {
 	return client.NewHTTPClient(g), nil
 }
 
-// A server is one listener.
-type server struct {
-	http     *http.Server
-	listener net.Listener
-}
-
-// Listen binds the addresses; bound are listeners that were bound before, by address.
-func (f *Face) Listen(bound map[string]net.Listener) error {
-	listen := func(address string) (net.Listener, error) {
-		if l := bound[address]; l != nil {
-			return l, nil
-		}
-		return net.Listen("tcp", address)
-	}
-	start := func(address string, settings func(*establishments) *tls.Config, asks bool) (*server, error) {
-		l, err := listen(address)
-		if err != nil {
-			return nil, err
-		}
-		s := &server{http: &http.Server{
-			Handler:           http.HandlerFunc(f.serveHTTP),
-			ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 40 * time.Second, IdleTimeout: 75 * time.Second,
-			MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(f.shared.Log.Handler(), slog.LevelDebug),
-		}}
-		first := settings(f.now.Load())
-		s.http.TLSConfig = first.Clone()
-		s.http.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return settings(f.now.Load()), nil }
-		if asks {
-			s.http.ConnContext = f.connections.Context
-		}
-		s.listener = netutil.LimitListener(l, maxConnections)
-		return s, nil
-	}
-	var err error
-	if f.plain, err = start(f.config.Listen.Address, func(e *establishments) *tls.Config { return e.plain }, false); err != nil {
-		return fmt.Errorf("oidc: %w", err)
-	}
-	if f.config.Secure.Address != "" {
-		if f.secure, err = start(f.config.Secure.Address, func(e *establishments) *tls.Config { return e.secure }, true); err != nil {
-			f.plain.listener.Close()
-			f.plain = nil
-			return fmt.Errorf("oidc: %w", err)
-		}
-	}
-	return nil
-}
-
-func (f *Face) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Strict-Transport-Security", "max-age=31536000")
-	e := f.now.Load()
-	if e.control != nil && strings.HasPrefix(r.URL.Path, controlPath) {
-		e.control.ServeHTTP(w, r)
-		return
-	}
-	e.server.ServeHTTP(w, r)
-}
-
-// maxConnections bounds those of each listener.
-const maxConnections = 1 << 14
-
-// Addresses are those at which the face listens.
-func (f *Face) Addresses() (all []string) {
-	for _, s := range []*server{f.plain, f.secure} {
-		if s != nil {
-			all = append(all, "https://"+s.listener.Addr().String())
-		}
-	}
-	return all
-}
-
 // Issuers are the issuer identifiers.
 func (f *Face) Issuers() (all []string) {
 	for _, p := range f.now.Load().providers {
 		all = append(all, p.Issuer())
 	}
 	return all
-}
-
-// Serve answers until Shutdown, or until a listener fails.
-func (f *Face) Serve() error {
-	ended := make(chan error, 2)
-	running := 0
-	for _, s := range []*server{f.plain, f.secure} {
-		if s != nil {
-			running++
-			go func() { ended <- s.http.ServeTLS(s.listener, "", "") }()
-		}
-	}
-	for range running {
-		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-			return err // the other goes on until Shutdown: half a face is none, and whoever runs it ends it
-		}
-	}
-	return nil
-}
-
-// Shutdown finishes what is under way, at both listeners at once, and ends Serve. Close comes after it.
-func (f *Face) Shutdown(ctx context.Context) error {
-	var plain, secure error
-	var both sync.WaitGroup
-	if f.plain != nil {
-		both.Go(func() { plain = f.plain.http.Shutdown(ctx) })
-	}
-	if f.secure != nil {
-		both.Go(func() { secure = f.secure.http.Shutdown(ctx) })
-	}
-	both.Wait()
-	return errors.Join(plain, secure)
 }
 
 // Close ends what is still under way, and gives everything back. A second Close does nothing.
@@ -409,35 +305,6 @@ func (f *Face) close() error {
 	return errors.Join(errs...)
 }
 
-// grace is for how long what was replaced is still there, for requests under way.
-const grace = 45 * time.Second
-
-// A Next is another configuration, made and checked, that is not in force yet. It is put in force by Commit, or given up by
-// Discard: one of the two.
-type Next struct {
-	config         *Config
-	establishments *establishments
-}
-
-// Prepare makes everything of another configuration: establishments, clients, keys, means, certificates of the listeners. The catalogue is
-// the one that will be in force with it.
-func (f *Face) Prepare(c *Config, catalogue *attrs.Catalogue) (*Next, error) {
-	e, err := f.establish(c, catalogue)
-	if err != nil {
-		return nil, err
-	}
-	if (e.secure == nil) != (f.now.Load().secure == nil) {
-		return nil, errors.Join(errors.New("secure: the listener comes and goes with a restart alone"), e.end())
-	}
-	return &Next{c, e}, nil
-}
-
-// RetainsAudit says whether a client of it wants the trail kept.
-func (n *Next) RetainsAudit() bool { return n.establishments.retains() }
-
-// Discard gives it up.
-func (n *Next) Discard() error { return n.establishments.end() }
-
 // RetainsAudit says whether a client wants the trail kept three months at least (EXI FI 36).
 func (f *Face) RetainsAudit() bool { return f.now.Load().retains() }
 
@@ -450,50 +317,4 @@ func (e *establishments) retains() bool {
 		}
 	}
 	return false
-}
-
-// Commit puts another configuration in force; it cannot fail. Sessions and grants stay. It names the keys that differ and count
-// only after a restart.
-func (f *Face) Commit(n *Next) (restart []string) {
-	c := n.config
-	old := f.now.Swap(n.establishments)
-	f.known()
-	if c.Listen.Address != f.config.Listen.Address || c.Secure.Address != f.config.Secure.Address {
-		restart = append(restart, "the addresses of the OpenID Connect face")
-	}
-	if c.Store != f.config.Store {
-		restart = append(restart, "the store of the OpenID Connect face")
-	}
-	f.closing.Go(func() {
-		select {
-		case <-time.After(grace):
-		case <-f.ending:
-		}
-		if err := old.end(); err != nil {
-			f.shared.Log.Warn("what was replaced was not closed", "cause", err)
-		}
-	})
-	return restart
-}
-
-// Lacks says which certified attributes the face is to answer that a catalogue does not have; nil where there is none.
-func (f *Face) Lacks(catalogue *attrs.Catalogue) error {
-	for _, d := range f.now.Load().certified {
-		if definition, ok := catalogue.Find(d); !ok || !definition.Certified() || definition.Computed {
-			return fmt.Errorf("the OpenID Connect face writes the attribute %q, which would be defined no longer", d.Name)
-		}
-	}
-	return nil
-}
-
-// Define puts another catalogue in force, which lacks nothing.
-func (f *Face) Define(catalogue *attrs.Catalogue) { f.now.Load().catalogue.Store(catalogue) }
-
-// Replace prepares another configuration, by the catalogue in force, and puts it in force.
-func (f *Face) Replace(c *Config) (restart []string, err error) {
-	n, err := f.Prepare(c, f.now.Load().catalogue.Load())
-	if err != nil {
-		return nil, err
-	}
-	return f.Commit(n), nil
 }
