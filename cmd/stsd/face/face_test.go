@@ -131,28 +131,34 @@ func read(t *testing.T, dir, text string) (*Config, error) {
 	return Read(path)
 }
 
-// TestFace serves, answers an authority, and is replaced while it serves.
-func TestFace(t *testing.T) {
-	dir := files(t)
+// serving makes the good face and lets it serve. It gives what Serve ends with, and the authorities of its certificates.
+func serving(t *testing.T, dir string) (f *Face, ended <-chan error, roots *x509.CertPool) {
+	t.Helper()
 	c, err := read(t, dir, good)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := New(c, shared(t))
-	if err != nil {
+	if f, err = New(c, shared(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Listen(nil); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- f.Serve() }()
-	roots := x509.NewCertPool()
+	end := make(chan error, 1)
+	go func() { end <- f.Serve() }()
+	roots = x509.NewCertPool()
 	root, err := x509.ParseCertificate(testpki.Load().EHealthRoot.DER())
 	if err != nil {
 		t.Fatal(err)
 	}
 	roots.AddCert(root)
+	return f, end, roots
+}
+
+// TestFace serves, answers an authority, and is replaced while it serves.
+func TestFace(t *testing.T) {
+	dir := files(t)
+	f, ended, roots := serving(t, dir)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
 	browser := &http.Client{Transport: transport, Timeout: 10 * time.Second}
 	get := func(to string, token string) (int, string, string) {
@@ -398,25 +404,7 @@ func TestEnds(t *testing.T) {
 // TestReplaceUnderLoad: while it is replaced again and again, everybody is answered, by the old or the new, at both listeners.
 func TestReplaceUnderLoad(t *testing.T) {
 	dir := files(t)
-	c, err := read(t, dir, good)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := New(c, shared(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Listen(nil); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- f.Serve() }()
-	roots := x509.NewCertPool()
-	root, err := x509.ParseCertificate(testpki.Load().EHealthRoot.DER())
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots.AddCert(root)
+	f, ended, roots := serving(t, dir)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var load sync.WaitGroup
