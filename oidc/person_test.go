@@ -16,6 +16,7 @@ import (
 	"sceau/audit"
 	"sceau/internal/chromium"
 	"sceau/internal/judge"
+	"sceau/internal/virtualkey"
 	"sceau/oidc/client"
 	"sceau/oidc/means/passkey"
 	"sceau/oidc/page"
@@ -106,7 +107,7 @@ func (k *keyed) device(options string) json.RawMessage {
 	if err != nil {
 		k.Fatalf("%v: %s", err, options)
 	}
-	d, key := virtual.NewAuthenticatorWithOptions(virtual.AuthenticatorOptions{UserHandle: []byte(parsed.UserID)}), virtual.NewCredential(virtual.KeyTypeEC2)
+	d, key := virtual.NewAuthenticatorWithOptions(virtual.AuthenticatorOptions{UserHandle: []byte(parsed.UserID)}), virtualkey.New()
 	return json.RawMessage(virtual.CreateAttestationResponse(virtual.RelyingParty{ID: "localhost", Name: "Hôpital", Origin: k.origin}, d, key, *parsed))
 }
 
@@ -321,7 +322,7 @@ func TestEnrolmentNotKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := virtual.NewCredential(virtual.KeyTypeEC2)
+	key := virtualkey.New()
 	key.ID = all[0].ID
 	again := virtual.CreateAttestationResponse(virtual.RelyingParty{ID: "localhost", Name: "Hôpital", Origin: k.origin},
 		virtual.NewAuthenticatorWithOptions(virtual.AuthenticatorOptions{UserHandle: []byte(parsed.UserID)}), key, *parsed)

@@ -24,6 +24,7 @@ import (
 
 	"sceau/audit"
 	"sceau/certs"
+	"sceau/internal/virtualkey"
 	"sceau/oidc/client"
 	"sceau/oidc/means/people"
 )
@@ -253,7 +254,7 @@ establishments:
 		t.Fatal(err)
 	}
 	device := virtual.NewAuthenticatorWithOptions(virtual.AuthenticatorOptions{UserHandle: []byte(parsed.UserID)})
-	answer := virtual.CreateAttestationResponse(virtual.RelyingParty{ID: "localhost", Name: "Hôpital Exemple", Origin: origin}, device, virtual.NewCredential(virtual.KeyTypeEC2), *parsed)
+	answer := virtual.CreateAttestationResponse(virtual.RelyingParty{ID: "localhost", Name: "Hôpital Exemple", Origin: origin}, device, virtualkey.New(), *parsed)
 	if status, text := enrol(map[string]any{"ticket": ticket, "credential": json.RawMessage(answer)}); status != http.StatusNoContent {
 		t.Fatalf("%d %s", status, text)
 	}

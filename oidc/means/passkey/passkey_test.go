@@ -15,6 +15,7 @@ import (
 
 	virtual "github.com/descope/virtualwebauthn"
 
+	"sceau/internal/virtualkey"
 	"sceau/oidc/authn"
 	"sceau/oidc/page"
 )
@@ -47,7 +48,7 @@ type device struct {
 }
 
 func newDevice(o virtual.AuthenticatorOptions) *device {
-	return &device{virtual.NewAuthenticatorWithOptions(o), virtual.NewCredential(virtual.KeyTypeEC2)}
+	return &device{virtual.NewAuthenticatorWithOptions(o), virtualkey.New()}
 }
 
 func ticket(t *testing.T, m *Means) string {
@@ -195,7 +196,7 @@ func TestRefusals(t *testing.T) {
 			o.Challenge = []byte("challenge of the attacker")
 		}), authn.NotProven, "does not hold"},
 		"another key": {forged(func(_ *virtual.RelyingParty, d *device, _ *virtual.AssertionOptions) {
-			d.key.Key = virtual.NewCredential(virtual.KeyTypeEC2).Key
+			d.key.Key = virtualkey.New().Key
 		}), authn.NotProven, "does not hold"},
 		"nobody's passkey": {forged(func(_ *virtual.RelyingParty, d *device, _ *virtual.AssertionOptions) { d.key.ID = []byte("another") }), authn.NotProven, "of nobody"},
 		"another's handle": {forged(func(_ *virtual.RelyingParty, d *device, _ *virtual.AssertionOptions) {

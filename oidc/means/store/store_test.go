@@ -18,6 +18,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"sceau/internal/postgresql"
+	"sceau/internal/virtualkey"
 	"sceau/oidc/authn"
 	"sceau/oidc/means/passkey"
 	"sceau/oidc/means/totp"
@@ -323,7 +324,7 @@ func TestCeremony(t *testing.T) {
 				t.Fatal(err)
 			}
 			rp := virtual.RelyingParty{ID: "hopital.example", Name: "Hôpital", Origin: origin}
-			device, key := virtual.NewAuthenticator(), virtual.NewCredential(virtual.KeyTypeEC2)
+			device, key := virtual.NewAuthenticator(), virtualkey.New()
 			options, err := means().Begin(t.Context(), ticket, alice, start)
 			if err != nil {
 				t.Fatal(err)
