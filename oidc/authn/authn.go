@@ -3,7 +3,9 @@ package authn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -29,6 +31,8 @@ type Attempt struct {
 	Issuer string
 	// URL is the address of the means in this attempt: forms are posted to it, and what is below it (URL + "/…") comes to the means too.
 	URL string
+	// Below is what stands below URL in the address of the request, without a slash at its beginning; empty for URL itself.
+	Below string
 	// SecureURL is the same address where the browser is asked for a certificate; empty where nothing listens for one.
 	SecureURL string
 	// ReturnURL leads back to the choice among the means.
@@ -78,10 +82,44 @@ type Proof struct {
 }
 
 // An Identifier names a person to an establishment: Type says in which system ("account", "username", "ssin", "rpps", "nihii",
-// "principal", "passkey", "certificate", or "sub" with Authority the issuer), Value is the name in it. It is compared octet by octet.
+// "principal", "passkey", "certificate", or "sub"), Value is the name in it. It is compared octet by octet.
 type Identifier struct {
 	Type, Value string
-	Authority   string
+	// Authority is whose name a "sub" is: the issuer. Names of other types mean the same whoever says them, and who may say them is decided
+	// where he is configured: it is empty.
+	Authority string
+}
+
+// Key is the type, and for a "sub" its issuer behind a space: what configurations of accounts call it.
+func (i Identifier) Key() string {
+	if i.Authority == "" {
+		return i.Type
+	}
+	return i.Type + " " + i.Authority
+}
+
+// ParseKey reads a Key as an Identifier without a value. A "sub" has an issuer, and nothing else has one.
+func ParseKey(key string) (Identifier, error) {
+	kind, authority, spaced := strings.Cut(key, " ")
+	if kind == "" || strings.Contains(authority, " ") || spaced != (authority != "") || (kind == "sub") != spaced {
+		return Identifier{}, fmt.Errorf("authn: %q is no type of identifiers; that of another provider's is \"sub\", a space and its issuer", key)
+	}
+	return Identifier{Type: kind, Authority: authority}, nil
+}
+
+// maxName bounds the value of an Identifier, in octets.
+const maxName = 255
+
+// Name makes an Identifier of what another issuer says: a text without controls, of at most 255 octets.
+func Name(kind, value, issuer string) (Identifier, error) {
+	if value == "" || len(value) > maxName || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
+		return Identifier{}, errors.New("authn: it names nobody")
+	}
+	id := Identifier{Type: kind, Value: value}
+	if kind == "sub" {
+		id.Authority = issuer
+	}
+	return id, nil
 }
 
 // An Account is a person in the directory of an establishment.

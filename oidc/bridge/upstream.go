@@ -53,7 +53,9 @@ func (e *exchange) proveUpstream(u *Upstream, h holder) (proven, error) {
 	for i := range e.x.config.Claims {
 		claim := &e.x.config.Claims[i]
 		if text, ok := t.Claims[claim.Name].(string); ok && claim.Identifier != "" {
-			p.identifiers = append(p.identifiers, authn.Identifier{Type: claim.Identifier, Value: text, Authority: u.Issuer})
+			if id, err := authn.Name(claim.Identifier, text, u.Issuer); err == nil {
+				p.identifiers = append(p.identifiers, id)
+			}
 		}
 	}
 	return p, nil

@@ -204,12 +204,12 @@ func (s *ProSante) RPPS() string {
 	return s.NameID[1:]
 }
 
-// Identifier names the person by his RPPS number, or by the national identifier where that is another; said by an issuer.
-func (s *ProSante) Identifier(issuer string) authn.Identifier {
+// Identifier names the person by his RPPS number, or by the national identifier where that is another.
+func (s *ProSante) Identifier() authn.Identifier {
 	if rpps := s.RPPS(); rpps != "" {
-		return authn.Identifier{Type: "rpps", Value: rpps, Authority: issuer}
+		return authn.Identifier{Type: "rpps", Value: rpps}
 	}
-	return authn.Identifier{Type: "nationalid", Value: s.NameID, Authority: issuer}
+	return authn.Identifier{Type: "nationalid", Value: s.NameID}
 }
 
 // Attributes gives what was said as identification attributes, by the names of the claims; those below SubjectRefPro by their path.

@@ -67,7 +67,7 @@ func TestProSanteConnect(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := s.Identifier(l.Issuer); got != (authn.Identifier{Type: "rpps", Value: "00000000001", Authority: c.Issuer}) {
+			if got := s.Identifier(); got != (authn.Identifier{Type: "rpps", Value: "00000000001"}) {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -179,14 +179,14 @@ func TestParseProSanteRefuses(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]authn.Identifier{
-		"899700000017":      {Type: "rpps", Value: "99700000017", Authority: "i"},
-		"0010000001":        {Type: "nationalid", Value: "0010000001", Authority: "i"},
-		"3010000000/42":     {Type: "nationalid", Value: "3010000000/42", Authority: "i"},
-		"8997000000171":     {Type: "nationalid", Value: "8997000000171", Authority: "i"},
-		"89970000001a":      {Type: "nationalid", Value: "89970000001a", Authority: "i"},
-		"ANS20231122132732": {Type: "nationalid", Value: "ANS20231122132732", Authority: "i"},
+		"899700000017":      {Type: "rpps", Value: "99700000017"},
+		"0010000001":        {Type: "nationalid", Value: "0010000001"},
+		"3010000000/42":     {Type: "nationalid", Value: "3010000000/42"},
+		"8997000000171":     {Type: "nationalid", Value: "8997000000171"},
+		"89970000001a":      {Type: "nationalid", Value: "89970000001a"},
+		"ANS20231122132732": {Type: "nationalid", Value: "ANS20231122132732"},
 	} {
-		if s, err := rp.ParseProSante(claimsOf(t, rptest.Members{"SubjectNameID": id})); err != nil || s.Identifier("i") != want {
+		if s, err := rp.ParseProSante(claimsOf(t, rptest.Members{"SubjectNameID": id})); err != nil || s.Identifier() != want {
 			t.Errorf("%s: %v", id, err)
 		}
 	}

@@ -75,7 +75,8 @@ type Config struct {
 	// EmailVerified says that the addresses are the establishment's own, which it gives to people.
 	EmailVerified bool
 
-	// Identifiers are the attributes of what else names a person, by the Type of authn.Identifier: ssin, rpps, nihii, principal.
+	// Identifiers are the attributes of what else names a person, by the Key of authn.Identifier: ssin, rpps, nihii, principal; "sub", a space
+	// and the issuer for the sub that another provider knows him by.
 	Identifiers map[string]string
 
 	// Code is the attribute of the sealed secret of one-time codes, in base64; Seal opens it. Both or neither.
@@ -91,7 +92,14 @@ type Accounts struct {
 	config Config
 	reach  *ldapsource.Directory
 	read   []string
+	named  []named
 	now    func() time.Time
+}
+
+// named is an attribute that names people, and what it is.
+type named struct {
+	id        authn.Identifier
+	attribute string
 }
 
 // Why an entry is nobody's account, or a password proves nothing. They are for operators, and are authn.ErrNoAccount or
@@ -138,8 +146,12 @@ func Open(c Config) (*Accounts, error) {
 		switch t {
 		case "account", "username":
 			wrong = append(wrong, fmt.Errorf("the identifier %s has an attribute of its own", t))
-		case "", "sub", "passkey":
-			wrong = append(wrong, fmt.Errorf("no attribute can be an identifier %q", t))
+		case "passkey":
+			wrong = append(wrong, errors.New("no attribute can be an identifier \"passkey\""))
+		default:
+			id, err := authn.ParseKey(t)
+			wrong = append(wrong, err)
+			a.named = append(a.named, named{id, c.Identifiers[t]})
 		}
 	}
 	if (c.Code == "") != (c.Seal == nil) {
@@ -236,12 +248,9 @@ func (a *Accounts) Secret(ctx context.Context, of *authn.Account) ([]byte, error
 
 // find finds the entry to which an identifier leads.
 func (a *Accounts) find(ctx context.Context, id authn.Identifier) (*ldapsource.Entry, error) {
-	if id.Authority != "" {
-		return nil, ErrNobody // nothing here names people in the words of others
-	}
-	attribute, wanted := a.config.Identifiers[id.Type], id.Value
+	attribute, wanted := a.config.Identifiers[id.Key()], id.Value
 	same := func(has string) bool { return has == wanted }
-	switch id.Type {
+	switch id.Key() {
 	case "account":
 		attribute = a.config.ID
 		if octets, binary := binaryID(attribute, wanted); binary {
@@ -282,9 +291,9 @@ func (a *Accounts) account(e *ldapsource.Entry) (*authn.Account, error) {
 		Locked: locked(e, a.now()),
 	}
 	account.EmailVerified = c.EmailVerified && account.Email != ""
-	for _, t := range slices.Sorted(maps.Keys(c.Identifiers)) {
-		for _, v := range texts(e, c.Identifiers[t]) {
-			account.Identifiers = append(account.Identifiers, authn.Identifier{Type: t, Value: v})
+	for _, n := range a.named {
+		for _, n.id.Value = range texts(e, n.attribute) {
+			account.Identifiers = append(account.Identifiers, n.id)
 		}
 	}
 	if c.Groups != "" {

@@ -51,6 +51,9 @@ func newSeal(t *testing.T) *totp.Seal {
 	return s
 }
 
+// op is a provider of others, which knows people by subs of its own.
+const op = "https://op.example"
+
 func config(d *slapd.Directory) Config {
 	return Config{
 		Directory: ldapsource.Config{
@@ -60,7 +63,7 @@ func config(d *slapd.Directory) Config {
 		Filter: "(objectClass=inetOrgPerson)", Username: "uid", ID: "entryUUID",
 		Names:  Names{Given: "givenName", Family: "sn", Display: "cn", Email: "mail"},
 		Groups: "memberOf", EmailVerified: true,
-		Identifiers: map[string]string{"ssin": "employeeNumber", "rpps": "nihii"},
+		Identifiers: map[string]string{"ssin": "employeeNumber", "rpps": "nihii", "sub " + op: "nihii"},
 	}
 }
 
@@ -133,7 +136,7 @@ func TestFind(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(zoe.ID) != 36 || zoe.Username != "zoe" || zoe.GivenName != "Zoé" || zoe.FamilyName != "Exemple" || zoe.Name != "zoe" || zoe.Email != "zoe@hopital.example" ||
-		!zoe.EmailVerified || zoe.Locked || len(zoe.Identifiers) != 2 {
+		!zoe.EmailVerified || zoe.Locked || len(zoe.Identifiers) != 3 {
 		t.Errorf("%+v", zoe)
 	}
 	if alice, err := a.Find(t.Context(), authn.Identifier{Type: "ssin", Value: slapd.Alice}); err != nil || len(alice.Groups) != 1 || alice.EmailVerified {
@@ -155,7 +158,10 @@ func TestFind(t *testing.T) {
 		{Type: "account"}:                                    ErrNobody,
 		{Type: "ssin", Value: slapd.Twice}:                   ErrSeveral,
 		{Type: "ssin", Value: "00000000582", Authority: "x"}: ErrNobody,
-		{}: ErrNobody,
+		{Type: "sub", Value: "99700000001", Authority: op}:   nil, // as another provider calls her
+		{Type: "sub", Value: "99700000001", Authority: "x"}:  ErrNobody,
+		{Type: "sub", Value: "99700000001"}:                  ErrNobody,
+		{}:                                                   ErrNobody,
 	} {
 		got, err := a.Find(t.Context(), id)
 		switch {

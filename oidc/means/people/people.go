@@ -162,11 +162,12 @@ func (p *People) add(from *person) error {
 	}
 	ids := []authn.Identifier{{Type: "account", Value: from.ID}, {Type: "username", Value: limit.Name(from.Username)}}
 	for _, t := range slices.Sorted(maps.Keys(from.Identifiers)) {
-		if t == "" || t == "account" || t == "username" {
+		id, err := authn.ParseKey(t)
+		if err != nil || t == "account" || t == "username" {
 			return fmt.Errorf("no identifier is of type %q", t)
 		}
 		for _, v := range from.Identifiers[t] {
-			id := authn.Identifier{Type: t, Value: v}
+			id.Value = v
 			k.account.Identifiers = append(k.account.Identifiers, id)
 			ids = append(ids, id)
 		}

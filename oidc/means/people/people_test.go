@@ -23,7 +23,7 @@ people:
     given-name: Alice
     family-name: Exemple
     email: alice@hopital.example
-    identifiers: {rpps: ["99700000001"], ssin: ["00000000097"]}
+    identifiers: {rpps: ["99700000001"], ssin: ["00000000097"], "sub https://x.eg": ["f:1:alice"]}
     groups: [doctors]
     totp: gezdgnbvgy3tqojqgezdgnbvgy3tqojq
   - id: id-of-bob
@@ -58,7 +58,10 @@ func TestFind(t *testing.T) {
 		{Type: "ssin", Value: "99700000001"}:                            "",
 		{Type: "account", Value: "ID-OF-ALICE"}:                         "",
 		{Type: "rpps", Value: "99700000001", Authority: "https://x.eg"}: "",
-		{}: "",
+		{Type: "sub", Value: "f:1:alice", Authority: "https://x.eg"}:    "id-of-alice",
+		{Type: "sub", Value: "f:1:alice", Authority: "https://y.eg"}:    "",
+		{Type: "sub", Value: "f:1:alice"}:                               "",
+		{}:                                                              "",
 	} {
 		a, err := p.Find(t.Context(), id)
 		if want == "" {
@@ -72,7 +75,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 	a, _ := p.Find(t.Context(), authn.Identifier{Type: "account", Value: "id-of-alice"})
-	if a.Name != "Alice Exemple" || a.Username != "Alice" || !a.EmailVerified || len(a.Identifiers) != 2 || a.Groups[0] != "doctors" || a.Locked {
+	if a.Name != "Alice Exemple" || a.Username != "Alice" || !a.EmailVerified || len(a.Identifiers) != 3 || a.Groups[0] != "doctors" || a.Locked {
 		t.Errorf("%+v", a)
 	}
 	a.Groups[0] = "administrators"

@@ -74,11 +74,11 @@ func BySubject(l *rp.Login) (authn.Identifier, error) {
 // ByClaim names the person by a claim that is a text, as an identifier of a type.
 func ByClaim(claim, kind string) func(*rp.Login) (authn.Identifier, error) {
 	return func(l *rp.Login) (authn.Identifier, error) {
-		value := l.Claims.String(claim)
-		if value == "" || len(value) > 255 || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
-			return authn.Identifier{}, fmt.Errorf("upstream: the claim %s names nobody", claim)
+		id, err := authn.Name(kind, l.Claims.String(claim), l.Issuer)
+		if err != nil {
+			return id, fmt.Errorf("upstream: the claim %s: %w", claim, err)
 		}
-		return authn.Identifier{Type: kind, Value: value, Authority: l.Issuer}, nil
+		return id, nil
 	}
 }
 
@@ -88,7 +88,7 @@ func ByProSante(l *rp.Login) (authn.Identifier, error) {
 	if err != nil {
 		return authn.Identifier{}, err
 	}
-	return s.Identifier(l.Issuer), nil
+	return s.Identifier(), nil
 }
 
 // ProSanteAttributes takes what Pro Santé Connect says of a professional.

@@ -131,7 +131,7 @@ func TestProSante(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Identifier != (authn.Identifier{Type: "rpps", Value: "99700000017", Authority: r.op.Issuer}) || !slices.Equal(p.References, want) ||
+		if p.Identifier != (authn.Identifier{Type: "rpps", Value: "99700000017"}) || !slices.Equal(p.References, want) ||
 			!slices.Equal(p.Attributes["SubjectRole"], []string{"10^1.2.250.1.213.1.1.5.5"}) || !slices.Equal(p.Attributes["SubjectNameID"], []string{"899700000017"}) {
 			t.Errorf("%s: %+v", mode, p)
 		}
@@ -143,7 +143,7 @@ func TestIdentify(t *testing.T) {
 		c.Identify, c.Attributes = upstream.ByClaim("SubjectNameID", "username"), upstream.Claims(map[string]string{"groups": "role", "given_name": "name", "none": "none"})
 	})
 	p, err := r.whole(t)
-	if err != nil || p.Identifier != (authn.Identifier{Type: "username", Value: "899700000017", Authority: r.op.Issuer}) || len(p.Attributes) != 2 ||
+	if err != nil || p.Identifier != (authn.Identifier{Type: "username", Value: "899700000017"}) || len(p.Attributes) != 2 ||
 		!slices.Equal(p.Attributes["role"], []string{"a", "b"}) || !slices.Equal(p.Attributes["name"], []string{"ALIX"}) {
 		t.Errorf("%+v, %v", p, err)
 	}

@@ -18,8 +18,8 @@ let handler;
 const server = createServer({
   cert: settings.certificate, key: settings.key, ca: settings.authorities, requestCert: true, rejectUnauthorized: false,
 }, (request, response) => handler(request, response));
-await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-const issuer = `https://127.0.0.1:${server.address().port}`;
+await new Promise((resolve) => { server.listen(settings.port ?? 0, '127.0.0.1', resolve); });
+const issuer = settings.issuer ?? `https://127.0.0.1:${server.address().port}`;
 
 const pem = (ctx) => {
   const raw = ctx.socket.getPeerCertificate()?.raw;
