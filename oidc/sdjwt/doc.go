@@ -2,9 +2,10 @@
 // the SD-JWT VC draft of the IETF), with the proof that whoever presents it holds its key.
 //
 //	Verifier.Verify ──▶ Presented    issuer trusted, disclosures the issuer's, made for this transaction, not revoked
+//	StatusLists.Status               whether a credential is revoked, of the list that its issuer names
 //
-// It is the part of a verifier of OpenID for Verifiable Presentations that needs no profile; docs/oid4vp.md says what stands around it. A
-// presentation without key binding is refused always: somebody else may have got the credential.
+// It is what a verifier of OpenID for Verifiable Presentations reads (oidc/means/wallet; docs/oid4vp.md). A presentation without key binding
+// is refused always: somebody else may have got the credential.
 //
 // # What is refused though a standard admits it
 //
@@ -14,5 +15,6 @@
 //
 // # What is not done
 //
-// Fetching: keys of issuers are configured or stand in x5c, and status lists are got by the caller. Type metadata. The JSON serialization.
+// Fetching keys of issuers: they are configured or stand in x5c. Aggregated status lists, and those in CWT. Type metadata. The JSON
+// serialization.
 package sdjwt

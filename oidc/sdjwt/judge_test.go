@@ -32,7 +32,9 @@ func TestJudge(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	w := newWallet(t)
-	v := w.verifier(func(c *Config) { c.Keys = map[string]jose.JSONWebKeySet{issuerID: {Keys: []jose.JSONWebKey{said.Key}}} })
+	v := w.verifier(func(c *Config) {
+		c.Issuers = map[string]Issuer{issuerID: {Keys: jose.JSONWebKeySet{Keys: []jose.JSONWebKey{said.Key}}, Types: []string{vct}}}
+	})
 	for _, c := range []struct{ name, text, want string }{
 		{"a number alone", said.Number, `{"nationalities":[],"rpps":"10003456789"}`},
 		{"all", said.All, `{"address":{"city":"Lyon","country":"FR"},"family_name":"Martin","given_name":"Camille","nationalities":["FR","BE"],"rpps":"10003456789"}`},

@@ -9,11 +9,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sceau/oidc/internal/strictjson"
 )
 
 const (
@@ -32,8 +35,8 @@ type Config struct {
 	// Path says whether the holder of a certificate, with its path as it came (x5c, the leaf first), may issue credentials of a type, and
 	// by which name. issuer is the claim iss, or empty. Nil: nobody who signs so.
 	Path func(path []*x509.Certificate, typ, issuer string, now time.Time) (name string, err error)
-	// Keys are the keys of issuers who sign with keys, by their iss.
-	Keys map[string]jose.JSONWebKeySet
+	// Issuers are those who sign with keys, by their iss.
+	Issuers map[string]Issuer
 	// Status says whether a credential holds still, by its place in a status list: ErrRevoked where not; any other error is that nobody knows.
 	// Nil: a credential with a status is refused.
 	Status func(ctx context.Context, list string, index int) error
@@ -41,6 +44,35 @@ type Config struct {
 	MaxAge time.Duration
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+}
+
+// A KeySet is the public keys of who signs.
+type KeySet = jose.JSONWebKeySet
+
+// ParseKeys reads a JWK Set of public keys, at least one (RFC 7517 section 5).
+func ParseKeys(text []byte) (KeySet, error) {
+	var set KeySet
+	if _, err := strictjson.Object(text); err != nil {
+		return set, err
+	}
+	if err := json.Unmarshal(text, &set); err != nil {
+		return set, fmt.Errorf("sdjwt: no JWK Set: %w", err)
+	}
+	if len(set.Keys) == 0 {
+		return set, errors.New("sdjwt: a JWK Set without a key")
+	}
+	for _, k := range set.Keys {
+		if !k.Valid() || !k.IsPublic() {
+			return KeySet{}, errors.New("sdjwt: a key that is no public key")
+		}
+	}
+	return set, nil
+}
+
+// An Issuer signs credentials of some types with keys of its own.
+type Issuer struct {
+	Keys  KeySet
+	Types []string
 }
 
 // ErrRevoked says that a credential is revoked, or suspended.
@@ -54,7 +86,7 @@ func New(c Config) (*Verifier, error) {
 	if len(c.Types) == 0 || slices.Contains(c.Types, "") {
 		return nil, errors.New("sdjwt: no credential type, or an empty one")
 	}
-	if c.Path == nil && len(c.Keys) == 0 {
+	if c.Path == nil && len(c.Issuers) == 0 {
 		return nil, errors.New("sdjwt: no issuer is trusted")
 	}
 	if c.MaxAge == 0 {
@@ -106,10 +138,16 @@ func (v *Verifier) Verify(ctx context.Context, presentation string, b Binding) (
 		return nil, err
 	}
 	p := &Presented{}
-	if p.Issuer, err = v.issuer(credential, now); err != nil {
+	if p.Type, err = credential.text("vct"); err != nil {
 		return nil, err
 	}
-	if p.Type, err = v.valid(credential, now, p); err != nil {
+	if !slices.Contains(v.c.Types, p.Type) {
+		return nil, refuse(BadType, "a vct that was not asked for")
+	}
+	if p.Issuer, err = v.issuer(credential, p.Type, now); err != nil {
+		return nil, err
+	}
+	if p.Expires, err = valid(credential, now); err != nil {
 		return nil, err
 	}
 	holder, err := holderOf(credential.claims)
@@ -132,12 +170,8 @@ func (v *Verifier) Verify(ctx context.Context, presentation string, b Binding) (
 	return p, nil
 }
 
-// issuer says who signed the credential, and that he may issue it.
-func (v *Verifier) issuer(t *token, now time.Time) (string, error) {
-	typ, err := t.text("vct")
-	if err != nil {
-		return "", err
-	}
+// issuer says who signed the credential, and that he may issue one of its type.
+func (v *Verifier) issuer(t *token, typ string, now time.Time) (string, error) {
 	iss, _ := t.claims["iss"].(string)
 	if _, there := t.claims["iss"]; there && iss == "" {
 		return "", refuse(BadClaim, "iss")
@@ -152,11 +186,11 @@ func (v *Verifier) issuer(t *token, now time.Time) (string, error) {
 		}
 		return name, t.verify(jose.JSONWebKey{Key: t.path[0].PublicKey})
 	}
-	set, known := v.c.Keys[iss]
-	if !known || iss == "" {
-		return "", refuse(Untrusted, "no keys of such an issuer")
+	issuer, known := v.c.Issuers[iss]
+	if !known || iss == "" || !slices.Contains(issuer.Types, typ) {
+		return "", refuse(Untrusted, "no keys of such an issuer of such a type")
 	}
-	for _, k := range set.Keys {
+	for _, k := range issuer.Keys.Keys {
 		if k.KeyID == t.kid && (k.Use == "" || k.Use == "sig") {
 			return iss, t.verify(k)
 		}
@@ -164,33 +198,20 @@ func (v *Verifier) issuer(t *token, now time.Time) (string, error) {
 	return "", refuse(BadSignature, "no key of that kid")
 }
 
-// valid checks the type and the times of the credential (SD-JWT VC 2.2.2).
-func (v *Verifier) valid(t *token, now time.Time, p *Presented) (string, error) {
-	typ, err := t.text("vct")
-	if err != nil {
-		return "", err
-	}
-	if !slices.Contains(v.c.Types, typ) {
-		return "", refuse(BadType, "a vct that was not asked for")
-	}
+// valid checks the times of the credential (SD-JWT VC 2.2.2) and gives its end; zero is none.
+func valid(t *token, now time.Time) (time.Time, error) {
 	for _, name := range []string{"iat", "nbf"} {
 		if at, there, err := t.instant(name); err != nil {
-			return "", err
+			return time.Time{}, err
 		} else if there && at.After(now.Add(leeway)) {
-			return "", refuse(Future, "%s", name)
+			return time.Time{}, refuse(Future, "%s", name)
 		}
 	}
-	at, there, err := t.instant("exp")
-	if err != nil {
-		return "", err
+	end, there, err := t.instant("exp")
+	if err == nil && there && !end.After(now) {
+		err = refuse(Expired, "exp")
 	}
-	if there {
-		if !at.After(now) {
-			return "", refuse(Expired, "exp")
-		}
-		p.Expires = at
-	}
-	return typ, nil
+	return end, err
 }
 
 // holderOf is the key to which the issuer bound the credential (cnf, RFC 7800).

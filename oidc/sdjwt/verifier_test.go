@@ -3,11 +3,8 @@ package sdjwt
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
@@ -22,118 +19,34 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"sceau/oidc/internal/strictjson"
+	"sceau/oidc/sdjwt/sdjwttest"
 )
 
 var now = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
 const (
-	vct      = "urn:example:professional:1"
-	issuerID = "https://issuer.example.com"
+	vct      = sdjwttest.Type
+	issuerID = sdjwttest.Issuer
 )
 
 var binding = Binding{Audience: "x509_hash:Uvo3HtuIxuhC92rShpgqcT3YXwrqRxWEviRiA0OZszk", Nonce: "n-0S6_WzA2Mj"}
 
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
-// sign makes a compact token by hand, so that anything can be in it.
-func sign(t testing.TB, h, c map[string]any, k *ecdsa.PrivateKey) string {
-	t.Helper()
-	for name, v := range c {
-		if v == nil {
-			delete(c, name)
-		}
-	}
-	head, err := json.Marshal(h)
-	payload, err2 := json.Marshal(c)
-	if err != nil || err2 != nil {
-		t.Fatal(err, err2)
-	}
-	input := b64(head) + "." + b64(payload)
-	if h["alg"] == "none" {
-		return input + "."
-	}
-	sum := sha256.Sum256([]byte(input))
-	r, s, err := ecdsa.Sign(rand.Reader, k, sum[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return input + "." + b64(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
-}
-
-func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
-func digest(disclosure string) string {
-	sum := sha256.Sum256([]byte(disclosure))
-	return b64(sum[:])
-}
-
-func shown(t testing.TB, parts ...any) string {
-	t.Helper()
-	text, err := json.Marshal(append([]any{"salt of this one"}, parts...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b64(text)
-}
-
-// A wallet holds one credential and presents it. Everything in it may be altered before it is presented.
-type wallet struct {
-	t                           testing.TB
-	issuer, holder              *ecdsa.PrivateKey
-	header, claims              map[string]any
-	disclosures                 []string
-	bindingHeader, bindingClaim map[string]any
-	cut                         func(credential string, disclosures []string) []string // what is presented, after it was bound
-}
-
 func newWallet(t testing.TB) *wallet {
-	w := &wallet{t: t, issuer: newKey(t), holder: newKey(t)}
-	given, number, nationality := shown(t, "given_name", "Camille"), shown(t, "rpps", "10003456789"), shown(t, "FR")
-	city := shown(t, "city", "Lyon")
-	address := shown(t, "address", map[string]any{"_sd": []any{digest(city)}, "country": "FR"})
-	w.header = map[string]any{"alg": "ES256", "typ": typeCredential, "kid": "issuer"}
-	w.claims = map[string]any{"iss": issuerID, "vct": vct, "iat": now.Unix() - 3600, "exp": now.Unix() + 3600, "_sd_alg": "sha-256",
-		"cnf": map[string]any{"jwk": jose.JSONWebKey{Key: w.holder.Public()}}, "family_name": "Martin",
-		"_sd":           []any{digest(given), digest(number), digest(address), digest("a decoy")},
-		"nationalities": []any{map[string]any{"...": digest(nationality)}, map[string]any{"...": digest("another decoy")}, "BE"}}
-	w.disclosures = []string{given, number, nationality, address, city}
-	w.bindingHeader = map[string]any{"alg": "ES256", "typ": typeBinding}
-	w.bindingClaim = map[string]any{"iat": now.Unix(), "aud": binding.Audience, "nonce": binding.Nonce}
-	return w
+	return &wallet{sdjwttest.New(t, now, binding.Audience, binding.Nonce)}
 }
 
-func (w *wallet) present() string {
-	w.t.Helper()
-	parts := append([]string{sign(w.t, w.header, w.claims, w.issuer)}, w.disclosures...)
-	over := strings.Join(parts, "~") + "~"
-	c := maps.Clone(w.bindingClaim)
-	if _, there := c["sd_hash"]; !there {
-		c["sd_hash"] = digest(over)
-	}
-	kb := sign(w.t, w.bindingHeader, c, w.holder)
-	if w.cut != nil {
-		over = strings.Join(w.cut(parts[0], w.disclosures), "~") + "~"
-	}
-	return over + kb
-}
+type wallet struct{ *sdjwttest.Wallet }
 
 func (w *wallet) verifier(change func(*Config)) *Verifier {
-	w.t.Helper()
+	w.T.Helper()
 	c := Config{Types: []string{vct}, Now: func() time.Time { return now },
-		Keys: map[string]jose.JSONWebKeySet{issuerID: {Keys: []jose.JSONWebKey{{Key: w.issuer.Public(), KeyID: "issuer", Algorithm: "ES256"}}}}}
+		Issuers: map[string]Issuer{issuerID: {Keys: w.Keys(), Types: []string{vct}}}}
 	if change != nil {
 		change(&c)
 	}
 	v, err := New(c)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return v
 }
@@ -147,7 +60,7 @@ func reasonOf(err error) Reason {
 
 func TestVerify(t *testing.T) {
 	w := newWallet(t)
-	p, err := w.verifier(nil).Verify(t.Context(), w.present(), binding)
+	p, err := w.verifier(nil).Verify(t.Context(), w.Present(), binding)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,13 +70,19 @@ func TestVerify(t *testing.T) {
 	if err != nil || string(got) != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	thumbprint, err := (&jose.JSONWebKey{Key: w.holder.Public()}).Thumbprint(crypto.SHA256)
+	thumbprint, err := (&jose.JSONWebKey{Key: w.Holder.Public()}).Thumbprint(crypto.SHA256)
 	if err != nil || string(p.Holder) != string(thumbprint) || p.Type != vct || p.Issuer != issuerID || !p.Expires.Equal(now.Add(time.Hour)) || p.Claims["_sd"] != nil || p.Claims["_sd_alg"] != nil {
 		t.Errorf("%+v (%v)", p, err)
 	}
+	// An issuer of another type may not issue this one.
+	if p, err := w.verifier(func(c *Config) {
+		c.Issuers = map[string]Issuer{issuerID: {Keys: w.Keys(), Types: []string{"urn:example:loyalty"}}}
+	}).Verify(t.Context(), w.Present(), binding); p != nil || reasonOf(err) != Untrusted {
+		t.Errorf("%v %v", p, err)
+	}
 	// What is not disclosed is not there.
-	w.disclosures = w.disclosures[1:2]
-	p, err = w.verifier(nil).Verify(t.Context(), w.present(), binding)
+	w.Disclosures = w.Disclosures[1:2]
+	p, err = w.verifier(nil).Verify(t.Context(), w.Present(), binding)
 	if err != nil || p.Claims["given_name"] != nil || p.Claims["address"] != nil || p.Claims["rpps"] != "10003456789" || len(p.Claims["nationalities"].([]any)) != 1 {
 		t.Errorf("%v %v", p, err)
 	}
@@ -171,8 +90,8 @@ func TestVerify(t *testing.T) {
 
 // TestAttacks: each alters one thing in a presentation that otherwise holds.
 func TestAttacks(t *testing.T) {
-	claim := func(name string, v any) func(*wallet) { return func(w *wallet) { w.claims[name] = v } }
-	kb := func(name string, v any) func(*wallet) { return func(w *wallet) { w.bindingClaim[name] = v } }
+	claim := func(name string, v any) func(*wallet) { return func(w *wallet) { w.Claims[name] = v } }
+	kb := func(name string, v any) func(*wallet) { return func(w *wallet) { w.BindingClaims[name] = v } }
 	for _, a := range []struct {
 		name string
 		do   func(w *wallet)
@@ -180,49 +99,54 @@ func TestAttacks(t *testing.T) {
 	}{
 		{"an issuer that nobody trusts", claim("iss", "https://evil.test"), Untrusted},
 		{"no issuer", claim("iss", nil), Untrusted},
-		{"another key of the issuer's kid", func(w *wallet) { w.issuer = newKey(w.t) }, BadSignature},
-		{"another kid", func(w *wallet) { w.header["kid"] = "other" }, BadSignature},
-		{"alg none", func(w *wallet) { w.header["alg"] = "none" }, BadAlgorithm},
-		{"alg HS256", func(w *wallet) { w.header["alg"] = "HS256" }, BadAlgorithm},
-		{"an algorithm that does not fit", func(w *wallet) { w.header["alg"] = "RS256" }, BadAlgorithm},
-		{"an access token as a credential", func(w *wallet) { w.header["typ"] = "at+jwt" }, BadType},
+		{"another key of the issuer's kid", func(w *wallet) { w.Issuer = sdjwttest.NewKey(w.T) }, BadSignature},
+		{"another kid", func(w *wallet) { w.Header["kid"] = "other" }, BadSignature},
+		{"alg none", func(w *wallet) { w.Header["alg"] = "none" }, BadAlgorithm},
+		{"alg HS256", func(w *wallet) { w.Header["alg"] = "HS256" }, BadAlgorithm},
+		{"an algorithm that does not fit", func(w *wallet) { w.Header["alg"] = "RS256" }, BadAlgorithm},
+		{"an access token as a credential", func(w *wallet) { w.Header["typ"] = "at+jwt" }, BadType},
 		{"another type of credential", claim("vct", "urn:example:loyalty"), BadType},
 		{"no type", claim("vct", nil), BadClaim},
-		{"a critical header", func(w *wallet) { w.header["crit"] = []string{"x"}; w.header["x"] = 1 }, Malformed},
+		{"a critical header", func(w *wallet) { w.Header["crit"] = []string{"x"}; w.Header["x"] = 1 }, Malformed},
 		{"expired", claim("exp", now.Unix()), Expired},
 		{"not yet", claim("nbf", now.Unix()+600), Future},
 		{"exp as text", claim("exp", "2099"), BadClaim},
 		{"another digest", claim("_sd_alg", "sha-512"), BadAlgorithm},
 
-		{"a disclosure that the issuer did not sign", func(w *wallet) { w.disclosures = append(w.disclosures, shown(w.t, "role", "physician")) }, BadDisclosure},
-		{"a disclosure with another value", func(w *wallet) { w.disclosures[1] = shown(w.t, "rpps", "10009999999") }, BadDisclosure},
-		{"one disclosure twice", func(w *wallet) { w.disclosures = append(w.disclosures, w.disclosures[0]) }, BadDisclosure},
-		{"a disclosure inside one that is not shown", func(w *wallet) { w.disclosures = w.disclosures[4:] }, BadDisclosure},
-		{"a claim over one that is signed", func(w *wallet) { w.sd(shown(w.t, "family_name", "Durand")) }, BadDisclosure},
-		{"a claim over one that is null", func(w *wallet) { w.sd(shown(w.t, "x", nil)); w.sd(shownWith(w.t, "other salt", "x", 1)) }, BadDisclosure},
-		{"exp left to the holder", func(w *wallet) { w.claims["exp"] = nil; w.sd(shown(w.t, "exp", now.Unix()+60)) }, BadDisclosure},
-		{"status left to the holder", func(w *wallet) { w.sd(shown(w.t, "status", map[string]any{})) }, BadDisclosure},
-		{"an element as a claim", func(w *wallet) { w.sd(shown(w.t, "no name")) }, BadDisclosure},
-		{"a claim as an element", func(w *wallet) {
-			d := shown(w.t, "name", "value")
-			w.claims["list"] = []any{map[string]any{"...": digest(d)}}
-			w.disclosures = append(w.disclosures, d)
+		{"a disclosure that the issuer did not sign", func(w *wallet) { w.Disclosures = append(w.Disclosures, sdjwttest.Disclose(w.T, "role", "physician")) }, BadDisclosure},
+		{"a disclosure with another value", func(w *wallet) { w.Disclosures[1] = sdjwttest.Disclose(w.T, "rpps", "10009999999") }, BadDisclosure},
+		{"one disclosure twice", func(w *wallet) { w.Disclosures = append(w.Disclosures, w.Disclosures[0]) }, BadDisclosure},
+		{"a disclosure inside one that is not shown", func(w *wallet) { w.Disclosures = w.Disclosures[4:] }, BadDisclosure},
+		{"a claim over one that is signed", func(w *wallet) { w.Add(sdjwttest.Disclose(w.T, "family_name", "Durand")) }, BadDisclosure},
+		{"a claim over one that is null", func(w *wallet) {
+			w.Add(sdjwttest.Disclose(w.T, "x", nil))
+			w.Add(sdjwttest.DiscloseWith(w.T, "other salt", "x", 1))
 		}, BadDisclosure},
-		{"a claim named _sd", func(w *wallet) { w.sd(shown(w.t, "_sd", []any{})) }, BadDisclosure},
-		{"a claim named ...", func(w *wallet) { w.sd(shown(w.t, "...", "x")) }, BadDisclosure},
-		{"one digest in two places", func(w *wallet) { w.claims["again"] = map[string]any{"_sd": []any{digest(w.disclosures[0])}} }, BadDisclosure},
+		{"exp left to the holder", func(w *wallet) { w.Claims["exp"] = nil; w.Add(sdjwttest.Disclose(w.T, "exp", now.Unix()+60)) }, BadDisclosure},
+		{"status left to the holder", func(w *wallet) { w.Add(sdjwttest.Disclose(w.T, "status", map[string]any{})) }, BadDisclosure},
+		{"an element as a claim", func(w *wallet) { w.Add(sdjwttest.Disclose(w.T, "no name")) }, BadDisclosure},
+		{"a claim as an element", func(w *wallet) {
+			d := sdjwttest.Disclose(w.T, "name", "value")
+			w.Claims["list"] = []any{map[string]any{"...": sdjwttest.Digest(d)}}
+			w.Disclosures = append(w.Disclosures, d)
+		}, BadDisclosure},
+		{"a claim named _sd", func(w *wallet) { w.Add(sdjwttest.Disclose(w.T, "_sd", []any{})) }, BadDisclosure},
+		{"a claim named ...", func(w *wallet) { w.Add(sdjwttest.Disclose(w.T, "...", "x")) }, BadDisclosure},
+		{"one digest in two places", func(w *wallet) { w.Claims["again"] = map[string]any{"_sd": []any{sdjwttest.Digest(w.Disclosures[0])}} }, BadDisclosure},
 		{"digests beside an element", func(w *wallet) {
-			w.claims["nationalities"] = []any{map[string]any{"...": digest(w.disclosures[2]), "x": 1}}
+			w.Claims["nationalities"] = []any{map[string]any{"...": sdjwttest.Digest(w.Disclosures[2]), "x": 1}}
 		}, BadDisclosure},
 		{"a digest outside of an array", claim("x", map[string]any{"...": "digest"}), BadDisclosure},
 		{"_sd_alg inside", claim("x", map[string]any{"_sd_alg": "sha-256"}), BadDisclosure},
 		{"_sd that is no array", claim("x", map[string]any{"_sd": "digest"}), BadDisclosure},
-		{"a disclosure that is no JSON", func(w *wallet) { w.disclosures = append(w.disclosures, b64([]byte("x"))) }, BadDisclosure},
-		{"a disclosure of four", func(w *wallet) { w.sd(shown(w.t, "a", "b", "c")) }, BadDisclosure},
+		{"a disclosure that is no JSON", func(w *wallet) {
+			w.Disclosures = append(w.Disclosures, base64.RawURLEncoding.EncodeToString([]byte("x")))
+		}, BadDisclosure},
+		{"a disclosure of four", func(w *wallet) { w.Add(sdjwttest.Disclose(w.T, "a", "b", "c")) }, BadDisclosure},
 
 		{"no key to be bound to", claim("cnf", nil), NotBound},
-		{"a private key in cnf", func(w *wallet) { w.claims["cnf"] = map[string]any{"jwk": jose.JSONWebKey{Key: w.holder}} }, BadClaim},
-		{"bound with another key", func(w *wallet) { w.holder = newKey(w.t) }, NotBound},
+		{"a private key in cnf", func(w *wallet) { w.Claims["cnf"] = map[string]any{"jwk": jose.JSONWebKey{Key: w.Holder}} }, BadClaim},
+		{"bound with another key", func(w *wallet) { w.Holder = sdjwttest.NewKey(w.T) }, NotBound},
 		{"for another verifier", kb("aud", "x509_hash:other"), NotBound},
 		{"for two verifiers", kb("aud", []string{binding.Audience, "x"}), NotBound},
 		{"for another transaction", kb("nonce", "other"), NotBound},
@@ -231,13 +155,13 @@ func TestAttacks(t *testing.T) {
 		{"a binding from the future", kb("iat", now.Unix()+120), NotBound},
 		{"no iat", kb("iat", nil), NotBound},
 		{"a binding that has ended", kb("exp", now.Unix()), NotBound},
-		{"over other disclosures", kb("sd_hash", digest("other")), NotBound},
-		{"another token as binding", func(w *wallet) { w.bindingHeader["typ"] = "JWT" }, NotBound},
-		{"a binding with alg none", func(w *wallet) { w.bindingHeader["alg"] = "none" }, NotBound},
-		{"a disclosure taken away after it was bound", func(w *wallet) { w.cut = func(c string, d []string) []string { return append([]string{c}, d[1:]...) } }, NotBound},
+		{"over other disclosures", kb("sd_hash", sdjwttest.Digest("other")), NotBound},
+		{"another token as binding", func(w *wallet) { w.BindingHeader["typ"] = "JWT" }, NotBound},
+		{"a binding with alg none", func(w *wallet) { w.BindingHeader["alg"] = "none" }, NotBound},
+		{"a disclosure taken away after it was bound", func(w *wallet) { w.Cut = func(c string, d []string) []string { return append([]string{c}, d[1:]...) } }, NotBound},
 		{"another credential under the binding", func(w *wallet) {
-			other := sign(w.t, w.header, maps.Clone(w.claims), w.issuer)
-			w.cut = func(_ string, d []string) []string { return append([]string{other}, d...) }
+			other := sdjwttest.Sign(w.T, w.Header, maps.Clone(w.Claims), w.Issuer)
+			w.Cut = func(_ string, d []string) []string { return append([]string{other}, d...) }
 		}, NotBound},
 
 		{"a status that nobody is asked about", claim("status", statusAt("https://issuer.example.com/list", 3)), NoStatus},
@@ -245,18 +169,18 @@ func TestAttacks(t *testing.T) {
 		t.Run(a.name, func(t *testing.T) {
 			w := newWallet(t)
 			v := w.verifier(nil)
-			if _, err := v.Verify(t.Context(), w.present(), binding); err != nil {
+			if _, err := v.Verify(t.Context(), w.Present(), binding); err != nil {
 				t.Fatal("before:", err)
 			}
 			a.do(w)
-			p, err := v.Verify(t.Context(), w.present(), binding)
+			p, err := v.Verify(t.Context(), w.Present(), binding)
 			if p != nil || reasonOf(err) != a.want {
 				t.Errorf("%v %v, want %v", p, err, a.want)
 			}
 		})
 	}
 	w := newWallet(t)
-	v, whole := w.verifier(nil), w.present()
+	v, whole := w.verifier(nil), w.Present()
 	for name, text := range map[string]string{"nothing": "", "no binding": whole[:strings.LastIndexByte(whole, '~')+1], "a JWT": strings.Split(whole, "~")[0], "tildes": "~~~", "huge": strings.Repeat("x", maxPresentation+1) + "~x",
 		"many disclosures": strings.Repeat("WyJhIiwiYiJd~", 300) + "x"} {
 		if p, err := v.Verify(t.Context(), text, binding); p != nil || reasonOf(err) == 0 {
@@ -268,21 +192,6 @@ func TestAttacks(t *testing.T) {
 			t.Errorf("bound to nothing: %v", err)
 		}
 	}
-}
-
-// sd adds a disclosure that the issuer signed.
-func (w *wallet) sd(disclosure string) {
-	w.claims["_sd"] = append(w.claims["_sd"].([]any), digest(disclosure))
-	w.disclosures = append(w.disclosures, disclosure)
-}
-
-func shownWith(t testing.TB, salt string, parts ...any) string {
-	t.Helper()
-	text, err := json.Marshal(append([]any{salt}, parts...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b64(text)
 }
 
 func statusAt(uri string, index int) map[string]any {
@@ -303,7 +212,7 @@ func TestStatus(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWallet(t)
-			w.claims["status"] = c.status
+			w.Claims["status"] = c.status
 			v := w.verifier(func(cfg *Config) {
 				cfg.Status = func(_ context.Context, list string, index int) error {
 					if list != "https://issuer.example.com/list" || index != 3 {
@@ -312,7 +221,7 @@ func TestStatus(t *testing.T) {
 					return c.says
 				}
 			})
-			if _, err := v.Verify(t.Context(), w.present(), binding); reasonOf(err) != c.want {
+			if _, err := v.Verify(t.Context(), w.Present(), binding); reasonOf(err) != c.want {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		})
@@ -321,7 +230,7 @@ func TestStatus(t *testing.T) {
 
 // TestPath: an issuer who signs with a certificate is trusted by its path, and by nothing in the credential.
 func TestPath(t *testing.T) {
-	rootKey := newKey(t)
+	rootKey := sdjwttest.NewKey(t)
 	w := newWallet(t)
 	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Ordre"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature}
@@ -329,7 +238,7 @@ func TestPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, w.issuer.Public(), rootKey)
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, w.Issuer.Public(), rootKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,21 +255,21 @@ func TestPath(t *testing.T) {
 		_, err := path[0].Verify(x509.VerifyOptions{Roots: pool, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 		return path[0].Subject.CommonName, err
 	}
-	v := w.verifier(func(c *Config) { c.Path, c.Keys = path, nil })
+	v := w.verifier(func(c *Config) { c.Path, c.Issuers = path, nil })
 	std := base64.StdEncoding.EncodeToString
-	w.header["x5c"] = []string{std(leafDER)}
-	p, err := v.Verify(t.Context(), w.present(), binding)
+	w.Header["x5c"] = []string{std(leafDER)}
+	p, err := v.Verify(t.Context(), w.Present(), binding)
 	if err != nil || p.Issuer != "Ordre" {
 		t.Fatalf("%v %v", p, err)
 	}
-	if _, err := w.verifier(nil).Verify(t.Context(), w.present(), binding); reasonOf(err) != Untrusted {
+	if _, err := w.verifier(nil).Verify(t.Context(), w.Present(), binding); reasonOf(err) != Untrusted {
 		t.Errorf("a certificate where only keys are trusted: %v", err)
 	}
-	self, err := x509.CreateCertificate(rand.Reader, leaf, leaf, w.issuer.Public(), w.issuer)
+	self, err := x509.CreateCertificate(rand.Reader, leaf, leaf, w.Issuer.Public(), w.Issuer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := x509.CreateCertificate(rand.Reader, leaf, root, newKey(t).Public(), rootKey)
+	other, err := x509.CreateCertificate(rand.Reader, leaf, root, sdjwttest.NewKey(t).Public(), rootKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,18 +280,18 @@ func TestPath(t *testing.T) {
 		"self-signed": {[]string{std(self)}, Untrusted}, "of another key": {[]string{std(other)}, BadSignature}, "empty": {[]string{}, Malformed}, "no certificate": {[]string{"AAAA"}, Malformed},
 		"none": {nil, Untrusted}, "too many": {[]string{std(leafDER), std(leafDER), std(leafDER), std(leafDER), std(leafDER), std(leafDER), std(leafDER)}, Malformed}, "text": {std(leafDER), Malformed},
 	} {
-		if w.header["x5c"] = c.x5c; c.x5c == nil {
-			delete(w.header, "x5c")
+		if w.Header["x5c"] = c.x5c; c.x5c == nil {
+			delete(w.Header, "x5c")
 		}
-		if _, err := v.Verify(t.Context(), w.present(), binding); reasonOf(err) != c.want {
+		if _, err := v.Verify(t.Context(), w.Present(), binding); reasonOf(err) != c.want {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
 }
 
 func TestConfig(t *testing.T) {
-	set := map[string]jose.JSONWebKeySet{issuerID: {}}
-	for name, c := range map[string]Config{"zero": {}, "no types": {Keys: set}, "an empty type": {Types: []string{""}, Keys: set}, "no issuers": {Types: []string{vct}}} {
+	set := map[string]Issuer{issuerID: {}}
+	for name, c := range map[string]Config{"zero": {}, "no types": {Issuers: set}, "an empty type": {Types: []string{""}, Issuers: set}, "no issuers": {Types: []string{vct}}} {
 		if _, err := New(c); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
@@ -400,7 +309,7 @@ func TestConfig(t *testing.T) {
 
 func FuzzVerify(f *testing.F) {
 	w := newWallet(f)
-	whole := w.present()
+	whole := w.Present()
 	f.Add(whole)
 	f.Add(whole[:len(whole)-3])
 	v := w.verifier(nil)
@@ -418,11 +327,11 @@ func FuzzVerify(f *testing.F) {
 
 func FuzzDisclose(f *testing.F) {
 	w := newWallet(f)
-	text, err := json.Marshal(w.claims)
+	text, err := json.Marshal(w.Claims)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(text, strings.Join(w.disclosures, "~"))
+	f.Add(text, strings.Join(w.Disclosures, "~"))
 	f.Fuzz(func(t *testing.T, payload []byte, disclosures string) {
 		o, err := strictjson.Object(payload)
 		if err != nil {
