@@ -23,6 +23,8 @@ const (
 	RoleSTS      Role = "sts"      // who signs assertions: pinned, or named under a CA
 	RoleClient   Role = "client"   // whose key authenticates a client in TLS or OpenID Connect (RFC 8705): IGC-Santé and the like
 	RolePerson   Role = "person"   // who authenticates himself in a browser: eID, CPS, eHealth CAs
+
+	RoleAttestation Role = "attestation" // who signs what persons hold in wallets, and its status: named under a CA
 )
 
 // Config is what a Verifier trusts, and how it learns of revocation. The zero

@@ -93,6 +93,14 @@ func IGCSanteProfessional() Profile {
 	}
 }
 
+// AttestationIssuer gives the rules for the certificate of who signs attestations that persons hold in wallets, or lists of their status,
+// without its authorities: the caller adds Pinned, or Roots, Intermediates and Subjects.
+func AttestationIssuer() Profile {
+	p := TokenIssuer()
+	p.Name, p.Role = "attestation issuer", RoleAttestation
+	return p
+}
+
 // TokenIssuer gives the rules for the certificate of an STS, without its
 // authorities: the caller adds Pinned, or Roots, Intermediates and Subjects.
 func TokenIssuer() Profile {

@@ -10,8 +10,10 @@ import (
 // replace one of them.
 func (s *system) profile(c *profileConfig, authorities map[string]*certs.Authority, p *problems) certs.Profile {
 	role := certs.Role(c.Role.V)
-	if role != certs.RoleIdentity && role != certs.RoleHolder && role != certs.RoleClient && role != certs.RolePerson {
-		p.add(max(c.Role.Line, c.Name.Line), "profile %q: role is identity, holder, client or person", c.Name.V)
+	switch role {
+	case certs.RoleIdentity, certs.RoleHolder, certs.RoleClient, certs.RolePerson, certs.RoleAttestation:
+	default:
+		p.add(max(c.Role.Line, c.Name.Line), "profile %q: role is identity, holder, client, person or attestation", c.Name.V)
 	}
 	var profile certs.Profile
 	switch c.Kind.V {
@@ -27,9 +29,17 @@ func (s *system) profile(c *profileConfig, authorities map[string]*certs.Authori
 		if profile = certs.IGCSanteProfessional(); role != certs.RolePerson {
 			p.add(max(c.Role.Line, c.Name.Line), "profile %q: kind cps is for the role person", c.Name.V)
 		}
+	case "attestation-issuer":
+		profile = certs.AttestationIssuer()
+		if len(c.Subjects) == 0 {
+			p.add(c.Name.Line, "profile %q: any certificate of its authorities would be an issuer: subjects must name those that are", c.Name.V)
+		}
 	default:
-		p.add(max(c.Kind.Line, c.Name.Line), "profile %q: kind is belgian-eid, ehealth, igc-sante or cps", c.Name.V)
+		p.add(max(c.Kind.Line, c.Name.Line), "profile %q: kind is belgian-eid, ehealth, igc-sante, cps or attestation-issuer", c.Name.V)
 		return profile
+	}
+	if (c.Kind.V == "attestation-issuer") != (role == certs.RoleAttestation) { // it names nobody: in another role, it would be somebody
+		p.add(max(c.Role.Line, c.Name.Line), "profile %q: kind attestation-issuer is for the role attestation, and no other kind is", c.Name.V)
 	}
 	profile.Role, profile.Name, profile.TestCards = role, c.Name.V, c.TestCards.V
 	c.policies(&profile, p)

@@ -30,10 +30,14 @@ func TestProfileProblems(t *testing.T) {
 	const sound = "kind: belgian-eid\nrole: identity\nroots: [ca]\n"
 	for _, tt := range []struct{ name, keys, want string }{
 		{"nothing", sound, ""},
-		{"kind", "kind: passport\nrole: identity\nroots: [ca]", `c.yaml:4: profile "p": kind is belgian-eid, ehealth, igc-sante or cps`},
-		{"role", "kind: ehealth\nrole: sts\nroots: [ca]", `c.yaml:5: profile "p": role is identity, holder, client or person`},
+		{"kind", "kind: passport\nrole: identity\nroots: [ca]", `c.yaml:4: profile "p": kind is belgian-eid, ehealth, igc-sante, cps or attestation-issuer`},
+		{"role", "kind: ehealth\nrole: sts\nroots: [ca]", `c.yaml:5: profile "p": role is identity, holder, client, person or attestation`},
 		{"no role: it would serve none", "kind: ehealth\nroots: [ca]", `c.yaml:3: profile "p": role is`},
 		{"a French structure that signs requests", "kind: igc-sante\nrole: identity\nroots: [ca]", `c.yaml:5: profile "p": kind igc-sante is for the role client`},
+		{"an issuer of attestations", "kind: attestation-issuer\nrole: attestation\nroots: [ca]\nsubjects: [CN=Ordre]", ""},
+		{"any issuer of attestations", "kind: attestation-issuer\nrole: attestation\nroots: [ca]", `c.yaml:3: profile "p": any certificate of its authorities`},
+		{"an issuer of attestations as a person", "kind: attestation-issuer\nrole: person\nroots: [ca]\nsubjects: [CN=Ordre]", `c.yaml:5: profile "p": kind attestation-issuer is for the role attestation`},
+		{"a card as an issuer of attestations", "kind: belgian-eid\nrole: attestation\nroots: [ca]", `c.yaml:5: profile "p": kind attestation-issuer is for the role attestation`},
 		{"no root", "kind: igc-sante\nrole: client", `c.yaml:3: profile "p": no root`},
 		{"root that is not there", "kind: igc-sante\nrole: client\nroots: [cb]", `c.yaml:6: profile "p": no authority "cb"`},
 		{"issuer", sound + "issuers: [Citizen CA]", `c.yaml:7: profile "p": issuer "Citizen CA"`},
