@@ -33,6 +33,7 @@ const (
 	endpointRevoke
 	endpointLogout
 	endpointKeys
+	endpointWallet // what a wallet asks and answers
 	endpointPerson // the pages of the establishment itself: enrolment, consents
 )
 

@@ -15,6 +15,7 @@ import (
 	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"sceau/audit"
+	"sceau/oidc/authn"
 	"sceau/oidc/client"
 	"sceau/oidc/federation"
 	"sceau/oidc/page"
@@ -37,7 +38,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	first, below, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
 	switch first {
-	case ".well-known", "static", "authorize", "upstream", "enrol", "federation":
+	case ".well-known", "static", "authorize", "upstream", "wallet", "enrol", "federation":
 	default:
 		if below != "" {
 			first = ""
@@ -88,6 +89,10 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "upstream":
 		p.upstream(w, r, below)
 		return
+	case "wallet":
+		if p.wallet(w, r, below) {
+			return
+		}
 	case "enrol":
 		if p.passkeys != nil && (below == "" || below == "done") {
 			p.enrol(w, r, below)
@@ -418,4 +423,33 @@ func (p *Provider) upstream(w http.ResponseWriter, r *http.Request, below string
 		}
 	}
 	p.write(w, r, http.StatusNotFound, page.Error{Code: "not_found"})
+}
+
+// A respondent is a means that has somebody else's program ask and answer it, at an address of its own: a wallet, which has no cookie of the browser. Answer
+// writes the answer; what it returns is for the trail: an *authn.Refusal, or an outage.
+type respondent interface {
+	Answer(w http.ResponseWriter, r *http.Request, below string) error
+}
+
+// wallet lets a means answer a wallet, and says whether there is one. A refusal is recorded here, whether a browser comes back for it or not.
+func (p *Provider) wallet(w http.ResponseWriter, r *http.Request, below string) bool {
+	name, rest, _ := strings.Cut(below, "/")
+	for _, m := range p.config.Means {
+		a, ok := m.Means.(respondent)
+		if !ok || m.Name != name {
+			continue
+		}
+		r, c := p.call(r, endpointWallet, "")
+		b := &buffer{header: http.Header{}}
+		if err := a.Answer(b, r, rest); err != nil {
+			c.event.Operation, c.event.Means = audit.OperationAuthentication, m.Name
+			c.cause, c.code, c.event.Outcome = err, string(goidc.ErrorCodeAccessDenied), audit.Refused
+			if refusal := (*authn.Refusal)(nil); !errors.As(err, &refusal) {
+				c.code, c.event.Outcome = "server_error", audit.Fault
+			}
+		}
+		p.answer(w, r, b, c)
+		return true
+	}
+	return false
 }

@@ -180,10 +180,10 @@ func (v *visit) serve() (goidc.Status, error) {
 	case rest == "consent":
 		return v.consent()
 	case name == "m":
-		means, _, _ := strings.Cut(below, "/")
+		means, deeper, _ := strings.Cut(below, "/")
 		for i := range v.config.Means {
 			if v.config.Means[i].Name == means {
-				return v.ask(&v.config.Means[i])
+				return v.ask(&v.config.Means[i], deeper)
 			}
 		}
 	}
@@ -262,15 +262,15 @@ func (v *visit) pages() authn.Pages {
 
 func (v *visit) write(status int, value any) { v.pages().Write(v.w, v.r, status, value) }
 
-// ask lets a means answer the request.
-func (v *visit) ask(m *Means) (goidc.Status, error) {
+// ask lets a means answer the request; below is what stands below its address.
+func (v *visit) ask(m *Means, below string) (goidc.Status, error) {
 	if !v.admits(m.References()) {
 		v.write(http.StatusForbidden, page.Insufficient{Means: v.offers(), Cancel: v.address() + "/cancel"})
 		return goidc.StatusPending, nil
 	}
 	now := v.now()
 	a := &authn.Attempt{
-		ID: v.as.ID, Issuer: v.config.Issuer, URL: v.meansURL(v.config.Issuer, m), ReturnURL: v.address(), Language: v.attempt.Language,
+		ID: v.as.ID, Issuer: v.config.Issuer, URL: v.meansURL(v.config.Issuer, m), Below: below, ReturnURL: v.address(), Language: v.attempt.Language,
 		Hint: v.as.LoginHint, State: v.attempt.States[m.Name], Token: v.attempt.Token, Now: now,
 		NotBefore: v.notBefore(), Pages: v.pages(),
 	}

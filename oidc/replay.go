@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"sceau/oidc/client"
@@ -35,6 +36,36 @@ func (r replay) Remember(digest [32]byte, until, _ time.Time) error {
 // Authenticators remembers in a Store those of Kerberos (kerberos.Seen). It belongs to no establishment: several of one host have one
 // service and one keytab, and what one took none takes again. It outlives what is replaced when a configuration is read anew.
 type Authenticators struct{ Store Store }
+
+// Transactions keeps in a Store the questions to wallets (wallet.Store): the replica that a wallet answers need not be the one that asked it.
+type Transactions struct {
+	Store  Store
+	Tenant string
+}
+
+func (t Transactions) key(key string) string { return t.Tenant + "/wallet/" + key }
+
+// Add implements wallet.Store.
+func (t Transactions) Add(ctx context.Context, key string, value []byte, until time.Time) error {
+	if added, err := t.Store.Add(ctx, t.key(key), value, until); err != nil || added {
+		return err
+	}
+	return errors.New("oidc: two transactions of one key")
+}
+
+// Get implements wallet.Store.
+func (t Transactions) Get(ctx context.Context, key string) ([]byte, error) {
+	value, err := t.Store.Get(ctx, t.key(key))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return value, err
+}
+
+// Swap implements wallet.Store.
+func (t Transactions) Swap(ctx context.Context, key string, old, value []byte, until time.Time) (bool, error) {
+	return t.Store.Swap(ctx, t.key(key), old, value, until)
+}
 
 // Add implements kerberos.Seen.
 func (a Authenticators) Add(authenticator [32]byte, _ time.Time, keep time.Duration) (fresh bool, err error) {

@@ -82,7 +82,7 @@ type Establishment struct {
 // A Means is a means of authentication that is enabled (MIE).
 type Means struct {
 	Name string `json:"name"`
-	// Kind is "certificate", "passkey", "directory", "kerberos", "assertion" or "upstream".
+	// Kind is "certificate", "passkey", "directory", "kerberos", "assertion", "upstream" or "wallet".
 	Kind string `json:"kind"`
 	// Methods are the amr of whoever succeeds by it (RFC 8176), at least.
 	Methods  []string `json:"amr"`

@@ -31,6 +31,19 @@ func address(text string) (string, bool) {
 	return u.String(), true
 }
 
+// LeadsToWallet says whether an address may lead to a digital wallet: https, a private-use scheme with a dot, or one of those that
+// OpenID for Verifiable Presentations and its profiles gave to wallets.
+func LeadsToWallet(text string) bool {
+	if text == "" || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }) {
+		return false
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	return u.Scheme == "https" || strings.Contains(u.Scheme, ".") || u.Scheme == "haip" || u.Scheme == "haip-vp" || strings.HasSuffix(u.Scheme, "openid4vp")
+}
+
 // source returns the source expression (CSP 3, 2.3.1) that stands for where an address is, and whether there is one.
 func source(text string) (string, bool) {
 	text, ok := address(text)

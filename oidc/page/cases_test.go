@@ -23,12 +23,14 @@ var means = []page.Offer{
 	{Kind: page.KindDirectory, URL: "/etab/750712184/attempt/1/directory"},
 	{Kind: page.KindKerberos, URL: "/etab/750712184/attempt/1/kerberos"},
 	{Kind: page.KindAssertion, URL: "/etab/750712184/attempt/1/assertion"},
+	{Kind: page.KindWallet, URL: "/etab/750712184/attempt/1/wallet"},
 	{Kind: page.KindUpstream, Label: "Pro Santé Connect", URL: "/etab/750712184/attempt/1/psc"},
 }
 
 const (
 	action = "/etab/750712184/attempt/1/here"
 	back   = "/etab/750712184/attempt/1"
+	wallet = "openid4vp://authorize?client_id=x509_hash%3AUvo3&request_uri=https%3A%2F%2Fidp.example%2Fwallet%2F1&request_uri_method=post"
 )
 
 var options = json.RawMessage(`{"challenge":"AAECAwQFBgcICQoLDA0ODw","rpId":"localhost","userVerification":"required","timeout":60000,"allowCredentials":[]}`)
@@ -76,6 +78,10 @@ var cases = []struct {
 	{"assertion", 200, page.Assertion{Action: "https://carte.example:8443/assertion", Return: back}},
 	{"assertion-refused", 200, page.Assertion{Action: "https://carte.example:8443/assertion", Refused: authn.NotProven, Return: back}},
 	{"assertion-closed", 200, page.Assertion{Return: back}},
+	{"wallet", 200, page.Wallet{Link: wallet, Return: back}},
+	{"wallet-other", 200, page.Wallet{Link: wallet, Code: "/etab/750712184/attempt/1/wallet/code.png", Done: back, Return: back}},
+	{"wallet-waiting", 200, page.Wallet{Link: wallet, Code: "/etab/750712184/attempt/1/wallet/code.png", Done: back, Waiting: true, Return: back}},
+	{"wallet-refused", 200, page.Wallet{Link: "https://wallet.example/authorize?client_id=x", Refused: authn.Unsuitable, Return: back}},
 	{"choose-one", 200, page.Choose{Means: means[:1], Refused: authn.Unsuitable, Return: back}},
 	{"insufficient", 403, page.Insufficient{Means: means[:2], Cancel: action}},
 	{"insufficient-none", 403, page.Insufficient{Cancel: action}},

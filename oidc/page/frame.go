@@ -120,6 +120,12 @@ func (f *frame) read(page any) error {
 		if page.Action != "" {
 			return post(page.Action)
 		}
+	case Wallet:
+		f.name = "wallet"
+		f.refuse(page.Refused, 0)
+		if !LeadsToWallet(page.Link) {
+			return errAction
+		}
 	case Insufficient:
 		f.name, f.Failed = "insufficient", true
 	case Consent:
@@ -284,6 +290,12 @@ func (f *frame) Link(text string) template.URL {
 	return template.URL(text) // address admits no scheme that a browser would run
 }
 
+// Wallet is the address of the wallet of this device.
+func (f *frame) Wallet() template.URL {
+	page, _ := f.Page.(Wallet)
+	return template.URL(page.Link) // LeadsToWallet admits no scheme that a browser would run
+}
+
 // Telephone is the address of the telephone of the support.
 func (f *frame) Telephone() template.URL { return template.URL(telephone(f.View.Support.Telephone)) }
 
@@ -313,7 +325,7 @@ func (f *frame) Tongues() []tongue {
 func (f *frame) Words(o Offer) map[string]string {
 	kind := o.Kind
 	switch kind {
-	case KindCertificate, KindPasskey, KindDirectory, KindKerberos, KindAssertion, KindUpstream:
+	case KindCertificate, KindPasskey, KindDirectory, KindKerberos, KindAssertion, KindUpstream, KindWallet:
 	default:
 		kind = KindUpstream
 	}

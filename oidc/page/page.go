@@ -48,6 +48,7 @@ const (
 	KindKerberos    Kind = "kerberos"
 	KindAssertion   Kind = "assertion"
 	KindUpstream    Kind = "upstream"
+	KindWallet      Kind = "wallet"
 )
 
 // Again says why a person who has a session is asked to authenticate once more.
@@ -179,6 +180,19 @@ type Kerberos struct {
 type Assertion struct {
 	// Action is where it is posted, on the listener that asks for certificates; empty says that there is none.
 	Action  string
+	Refused authn.Reason
+	Return  string
+}
+
+// Wallet leads to the digital wallet of this device, and shows a code for that of another.
+type Wallet struct {
+	// Link leads to the wallet: https, or a scheme of wallets ("openid4vp://…"; LeadsToWallet). Required.
+	Link string
+	// Code is the address of a QR code for the wallet of another device, and Done that which asks whether that has answered: links. Both
+	// are empty where this device alone is asked.
+	Code, Done string
+	// Waiting says that it was asked, and that no answer has come yet.
+	Waiting bool
 	Refused authn.Reason
 	Return  string
 }

@@ -114,8 +114,13 @@ func structure(t *testing.T, root *html.Node, language string) {
 			}
 		}
 		switch n.Data {
-		case "style", "img", "iframe", "object", "embed", "base", "video", "audio":
+		case "style", "iframe", "object", "embed", "base", "video", "audio":
 			t.Errorf("a page has a <%s>", n.Data)
+		case "img":
+			source, _ := attribute(n, "src")
+			if words, _ := attribute(n, "alt"); words == "" || !strings.HasPrefix(source, "/") || strings.HasPrefix(source, "//") {
+				t.Errorf("an image of %q that says %q", source, words)
+			}
 		case "script":
 			if n.FirstChild != nil {
 				t.Error("an inline script")

@@ -39,7 +39,7 @@ func TestTexts(t *testing.T) {
 
 // TestTextsAreUsed: no text is left over, and none that is named is missing. Names that are put together are listed by their beginning.
 func TestTextsAreUsed(t *testing.T) {
-	made := []string{"refused.", "password.refused.", "code.refused.", "passkey.refused.", "certificate.refused.", "kind.", "scope.", "error.is.", "wait."}
+	made := []string{"refused.", "password.refused.", "code.refused.", "passkey.refused.", "certificate.refused.", "wallet.refused.", "kind.", "scope.", "error.is.", "wait."}
 	var source strings.Builder
 	for _, pattern := range []string{"templates/*.html", "*.go"} {
 		names, err := fs.Glob(os.DirFS("."), pattern)

@@ -177,6 +177,8 @@ type MeansConfig struct {
 	Beside    []string `yaml:"beside"`
 	// upstream
 	Upstream *UpstreamConfig `yaml:"provider"`
+	// wallet
+	Wallet *WalletConfig `yaml:"wallet"`
 	// assertion
 	Issuers []string          `yaml:"issuers"`
 	Persons map[string]string `yaml:"persons"`

@@ -203,19 +203,32 @@ func (c *Config) keySet(name string) (federation.KeySet, error) {
 	return keys, nil
 }
 
+// certificates reads those of a file, in their order.
+func (c *Config) certificates(name string) ([]*x509.Certificate, error) {
+	ders, err := certs.ReadCertificates(c.path(name))
+	if err != nil {
+		return nil, err
+	}
+	var all []*x509.Certificate
+	for _, der := range ders {
+		one, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
 // authorities are those of files.
 func (c *Config) authorities(files []string) (*x509.CertPool, error) {
 	roots := x509.NewCertPool()
 	for _, file := range files {
-		ders, err := certs.ReadCertificates(c.path(file))
+		all, err := c.certificates(file)
 		if err != nil {
 			return nil, err
 		}
-		for _, der := range ders {
-			authority, err := x509.ParseCertificate(der)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
+		for _, authority := range all {
 			roots.AddCert(authority)
 		}
 	}

@@ -82,6 +82,7 @@ var counting = map[string][]string{
 	"passkey":     {"domain", "hardware-only", "models", "verification"},
 	"kerberos":    {"keytab", "service", "realms", "usernames", "beside"},
 	"upstream":    {"provider"},
+	"wallet":      {"wallet"},
 	"assertion":   {"role", "references", "issuers", "persons"},
 }
 
@@ -118,8 +119,11 @@ func (f *Face) means(b *maker, k *MeansConfig) (oidc.Means, error) {
 	case "assertion":
 		m.Kind = page.KindAssertion
 		m.Means, err = f.assertion(b, k)
+	case "wallet":
+		m.Kind = page.KindWallet
+		m.Means, err = f.wallet(b, k)
 	default:
-		err = fmt.Errorf("kind %q is none of certificate, password, passkey, kerberos, upstream, assertion", k.Kind)
+		err = fmt.Errorf("kind %q is none of certificate, password, passkey, kerberos, upstream, assertion, wallet", k.Kind)
 	}
 	return m, err
 }
@@ -248,21 +252,7 @@ func (c *Config) pool(files []string) (*x509.CertPool, error) {
 	if len(files) == 0 {
 		return nil, errors.New("ca: none")
 	}
-	pool := x509.NewCertPool()
-	for _, file := range files {
-		ders, err := certs.ReadCertificates(c.path(file))
-		if err != nil {
-			return nil, err
-		}
-		for _, der := range ders {
-			authority, err := x509.ParseCertificate(der)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
-			pool.AddCert(authority)
-		}
-	}
-	return pool, nil
+	return c.authorities(files)
 }
 
 func (f *Face) assertion(b *maker, k *MeansConfig) (authn.Means, error) {

@@ -55,6 +55,13 @@ func newPKI(dir string) (*pki, error) {
 	}
 	p.leaf("sts", p.authority("ehealth-ca", nil, "C", "BE", "O", "TEST TSP", "serialNumber", "001", "CN", "TEST eHealth issuing CA 001"),
 		minipki.EHealth(minipki.Holder{Type: "CBE", Value: testpki.ServiceCBE, Name: "EXAMPLE PLATFORM", Application: testpki.ServiceID}), minipki.RSA2048)
+	// The wallet's world: who signs attestations, another of the same authority, and how we are known to wallets.
+	attestations := p.authority("attestations", nil, "C", "FR", "O", "TEST", "CN", "TEST attestation root")
+	for name, cn := range map[string]string{"ordre": "TEST Ordre", "other-ordre": "TEST another"} {
+		p.leaf(name, attestations, minipki.Template{Subject: minipki.DN("C", "FR", "O", "Ordre", "CN", cn), KeyUsage: x509.KeyUsageDigitalSignature}, minipki.P256)
+	}
+	p.leaf("access", p.authority("access-ca", nil, "C", "FR", "O", "TEST", "CN", "TEST access root"),
+		minipki.Template{Subject: minipki.DN("C", "FR", "O", "Hôpital Exemple", "CN", "Hôpital Exemple"), KeyUsage: x509.KeyUsageDigitalSignature}, minipki.P256)
 	// One that nobody issued: its key is registered.
 	own := p.authority("self", nil, "CN", "a client of its own")
 	if p.failed == nil {

@@ -276,7 +276,7 @@ func (w *world) house(t *testing.T, c *clock) (h *world, change func(edit func(s
 	}
 	// A session that is idle for hours, so that the rule of four alone ends it.
 	config := fmt.Sprintf(oidcYAML, at[0], at[1], h.issuer, h.secure) + "    lifetimes: {session: 12h, idle: 12h}\n"
-	for name, content := range map[string]string{"clients.yaml": clients, "people.yaml": fmt.Sprintf(peopleYAML, people.Hash(password), testpki.AliceSSIN), "oidc.yaml": config} {
+	for name, content := range map[string]string{"clients.yaml": clients, "people.yaml": fmt.Sprintf(peopleYAML, people.Hash(password), testpki.AliceSSIN, "https://op.example"), "oidc.yaml": config} {
 		if err := h.write(name, content); err != nil {
 			t.Fatal(err)
 		}

@@ -43,6 +43,8 @@ type world struct {
 	issuer, secure string
 	told           string                  // where clients are told of logouts
 	onward         string                  // a client that leads browsers on
+	status         string                  // where lists of the status of attestations are
+	upstream       string                  // another provider
 	apache         map[string]string       // where Apache will be, by client
 	held           map[string]net.Listener // what nobody else may take until then, by URL
 	process        *exec.Cmd
@@ -83,10 +85,12 @@ trust:
     - {name: citizen-ca, certificate: pki/citizen-ca.pem}
     - {name: igc-root, certificate: pki/igc-root.pem}
     - {name: igc-org, certificate: pki/igc-org.pem}
+    - {name: attestations, certificate: pki/attestations.pem}
   profiles:
     - {name: eID, kind: belgian-eid, role: identity, roots: [citizen-ca]}
     - {name: eID as holder, kind: belgian-eid, role: holder, roots: [citizen-ca]}
     - {name: eID in a browser, kind: belgian-eid, role: person, roots: [citizen-ca]}
+    - {name: Ordre, kind: attestation-issuer, role: attestation, roots: [attestations], subjects: ["CN=TEST Ordre, O=Ordre, C=FR"]}
     - {name: structures, kind: igc-sante, role: client, roots: [igc-root], intermediates: [igc-org]}
   crl-files: [pki/crl]
 registry: {file: registry.db}
@@ -127,6 +131,41 @@ establishments:
       - {name: password, kind: password, second-factor: without}
 `
 
+// upstreamYAML is another provider, twice: it names persons by a number that everybody knows, and in words of its own.
+const upstreamYAML = `      - &op
+        name: op
+        kind: upstream
+        provider: &provider
+          issuer: %q
+          client-id: number
+          method: client_secret_post
+          secret-file: op.secret
+          ca: [pki/server-root.pem]
+          scopes: [openid, scope_all]
+          userinfo: true
+          identify: rpps
+          claim: rpps
+          least: [mfa]
+          methods: [{claim: level, value: strong, references: [mfa]}]
+      - {<<: *op, name: op-sub, provider: {<<: *provider, client-id: sub, identify: sub, claim: ""}}
+`
+
+// walletYAML is one means more.
+const walletYAML = `      - name: wallet
+        kind: wallet
+        wallet:
+          client-id: x509_hash
+          certificate: pki/access.pem
+          key: pki/access.key
+          other-device: true
+          issuers: [{profile: Ordre, types: ["urn:test:professional:1"]}]
+          identify: rpps
+          claim: [professional, rpps]
+          attributes: {SubjectRole: [professional, role], Unknown: [nothing]}
+          methods: [pop, mfa, hwk]
+          status: {addresses: [%q], ca: [pki/server-root.pem], networks: [127.0.0.0/8], max-age: 1s}
+`
+
 const password = "correct horse battery staple"
 
 const peopleYAML = `test-identities: true
@@ -137,7 +176,7 @@ people:
     given-name: Alice
     family-name: Exemple
     email: alice@hopital.example
-    identifiers: {ssin: ["%s"]}
+    identifiers: {ssin: ["%s"], rpps: ["10003456789"], "sub %s": [alice-there]}
 `
 
 // aliceSubject is her sub.
@@ -174,7 +213,7 @@ func (w *world) make() (err error) {
 		return err
 	}
 	w.held = map[string]net.Listener{}
-	for range 2 + len(apacheClients) {
+	for range 4 + len(apacheClients) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
@@ -186,10 +225,10 @@ func (w *world) make() (err error) {
 		return "https://localhost:" + address[strings.LastIndexByte(address, ':')+1:]
 	}
 	w.issuer, w.secure, w.told = url(at[2])+"/etab/750712184", url(at[3])+"/etab/750712184", url(at[4])
-	w.onward = url(at[5])
+	w.onward, w.status, w.upstream = url(at[5]), url(at[6]), url(at[7])
 	w.apache = map[string]string{}
 	for i, id := range apacheClients {
-		w.apache[id] = url(at[6+i])
+		w.apache[id] = url(at[8+i])
 	}
 	clients, err := w.clients()
 	if err != nil {
@@ -197,8 +236,8 @@ func (w *world) make() (err error) {
 	}
 	if err := errors.Join(
 		w.write("stsd.yaml", fmt.Sprintf(stsdYAML, at[0], at[1])), w.write("policy.yaml", policyYAML),
-		w.write("oidc.yaml", fmt.Sprintf(oidcYAML, at[2], at[3], w.issuer, w.secure)), w.write("clients.yaml", clients),
-		w.write("people.yaml", fmt.Sprintf(peopleYAML, people.Hash(password), testpki.AliceSSIN)),
+		w.write("oidc.yaml", fmt.Sprintf(oidcYAML, at[2], at[3], w.issuer, w.secure)+fmt.Sprintf(walletYAML, w.status+"/lists/")+fmt.Sprintf(upstreamYAML, w.upstream)), w.write("clients.yaml", clients),
+		w.write("people.yaml", fmt.Sprintf(peopleYAML, people.Hash(password), testpki.AliceSSIN, w.upstream)), w.write("op.secret", secret),
 	); err != nil {
 		return err
 	}
