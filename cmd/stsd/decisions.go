@@ -16,6 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"sceau/internal/network"
 	"sceau/policy"
 	"sceau/policy/authzen"
 	"sceau/policy/cedar"
@@ -199,13 +200,17 @@ func (d *decisions) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	d.handler.ServeHTTP(w, r)
 }
 
+// maxDecisionConnections bounds the open connections for decisions. Clients are few and named; strangers, who are found out
+// after a handshake or a header alone, must not take the files that the token service needs for its own connections.
+const maxDecisionConnections = 1024
+
 // listen binds the address. What a reload changes counts from the next connection on.
 func (d *decisions) listen(s *system) error {
 	listener, err := s.listen(s.config.Decisions.Listener.Address.V)
 	if err != nil {
 		return err
 	}
-	listener = newCappedListener(listener, maxDecisionConnections)
+	listener = &network.Listener{Listener: listener, Connections: &network.Connections{Most: maxDecisionConnections}}
 	if settings := d.tls.Load(); settings != nil {
 		listener = tls.NewListener(listener, &tls.Config{
 			MinVersion: tls.VersionTLS12, Certificates: settings.config.Certificates,

@@ -5,11 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/time/rate"
+
+	"sceau/internal/network"
 )
 
 // A connection that is closed before all that the peer sent was read is reset, and a reset may
@@ -30,15 +32,11 @@ type listener struct {
 
 // admitted are the connections of all listeners of a server.
 type admitted struct {
-	most, perAddress int           // perAddress zero: no bound
-	write            time.Duration // for one write
-	log              *slog.Logger
-	stop             <-chan struct{}
-
-	mu     sync.Mutex
-	open   int
-	counts map[netip.Addr]int
-	told   time.Time // of what is told once a minute
+	network.Connections
+	write time.Duration // for one write
+	log   *slog.Logger
+	told  rate.Sometimes // once a minute
+	stop  <-chan struct{}
 }
 
 // Accept returns the next connection. While the process or the system has no room for one it
@@ -82,75 +80,27 @@ func passing(err error) bool {
 
 // count returns c as one of its address, nil when there are as many as may be.
 func (a *admitted) count(c net.Conn) net.Conn {
-	counted := &connection{Conn: c, admitted: a}
-	if a.perAddress > 0 {
-		counted.address = network(c.RemoteAddr())
+	leave, err := a.Enter(c.RemoteAddr())
+	if err != nil {
+		a.tell(err.Error(), "most", a.Most, "per address", a.PerAddress)
+		return nil
 	}
-	a.mu.Lock()
-	full, addressFull := a.open >= a.most, a.perAddress > 0 && a.counts[counted.address] >= a.perAddress
-	if !full && !addressFull {
-		a.open++
-		if a.perAddress > 0 {
-			a.counts[counted.address]++
-		}
-	}
-	a.mu.Unlock()
-	switch {
-	case full:
-		a.tell("there are as many connections as there may be", "limit", a.most)
-	case addressFull:
-		a.tell("an address has as many connections as it may", "limit", a.perAddress)
-	default:
-		return counted
-	}
-	return nil
-}
-
-// network is what connections are counted by: an IPv4 address, and the /64 of an IPv6 address,
-// all of which belongs to one subscriber.
-func network(a net.Addr) netip.Addr {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	address := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if prefix, err := address.Prefix(64); err == nil && address.Is6() {
-		return prefix.Addr()
-	}
-	return address
-}
-
-func (a *admitted) gone(address netip.Addr) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.open--
-	if a.counts[address]--; a.counts[address] <= 0 {
-		delete(a.counts, address)
-	}
+	return &connection{Conn: c, write: a.write, leave: leave}
 }
 
 // tell logs, once a minute.
 func (a *admitted) tell(what string, about ...any) {
-	a.mu.Lock()
-	now := time.Now()
-	again := now.Sub(a.told) >= time.Minute
-	if again {
-		a.told = now
-	}
-	a.mu.Unlock()
-	if again {
-		a.log.Warn(what, about...)
-	}
+	a.told.Do(func() { a.log.Warn(what, about...) })
 }
 
 // A connection of a listener. Close may be called more than once.
 type connection struct {
 	net.Conn
-	*admitted
-	address netip.Addr
-	begun   bool        // bytes of a request were read, and no answer was written since; of one goroutine
-	unread  atomic.Bool // an answer is written while the peer may still be sending
-	closed  atomic.Bool
+	write  time.Duration
+	leave  func()
+	begun  bool        // bytes of a request were read, and no answer was written since; of one goroutine
+	unread atomic.Bool // an answer is written while the peer may still be sending
+	closed atomic.Bool
 }
 
 // Read reads. An end within a request is told as what it is: fasthttp takes io.EOF for an orderly end
@@ -184,7 +134,7 @@ func (c *connection) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
-	defer c.gone(c.address)
+	defer c.leave()
 	// Errors end the wait sooner, and nothing else depends on them.
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if c.unread.Load() && ok && half.CloseWrite() == nil && c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {

@@ -20,7 +20,9 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"golang.org/x/time/rate"
 
+	"sceau/internal/network"
 	"sceau/soap"
 )
 
@@ -157,8 +159,8 @@ func New(config Config) (*Server, error) {
 	for i := range config.Documents {
 		s.documents[config.Documents[i].Path] = &config.Documents[i]
 	}
-	s.admitted = &admitted{most: config.MaxConnections, perAddress: config.MaxPerAddress, write: config.WriteTimeout,
-		log: config.Log, stop: s.stop, counts: map[netip.Addr]int{}}
+	s.admitted = &admitted{Connections: network.Connections{Most: config.MaxConnections, PerAddress: config.MaxPerAddress},
+		write: config.WriteTimeout, log: config.Log, told: rate.Sometimes{Interval: time.Minute}, stop: s.stop}
 	s.buffers.New = func() any { b := make([]byte, 0, 16<<10); return &b }
 	s.http = fasthttp.Server{
 		Handler:               s.handle,

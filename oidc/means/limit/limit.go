@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sceau/internal/network"
 )
 
 // Config says how many attempts there are. The zero Config is refused.
@@ -151,13 +153,7 @@ func Address(remote string) string {
 	if err != nil {
 		return "unknown"
 	}
-	a := at.Addr().Unmap().WithZone("")
-	if a.Is6() {
-		if network, err := a.Prefix(64); err == nil {
-			return network.String()
-		}
-	}
-	return a.String()
+	return network.Of(at.Addr()).String()
 }
 
 // Name is the key of a name that was typed. Whoever looks a name up takes no entry whose name has another key: two spellings of
