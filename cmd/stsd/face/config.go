@@ -24,9 +24,10 @@ var Example []byte
 
 // A Config is the configuration file of the face; example.yaml is its manual. Read makes it.
 type Config struct {
-	Listen  Listener    `yaml:"listen"`
-	Secure  Listener    `yaml:"secure"`
-	Store   StoreConfig `yaml:"store"`
+	Listen  Listener     `yaml:"listen"`
+	Secure  Listener     `yaml:"secure"`
+	Limits  LimitsConfig `yaml:"limits"`
+	Store   StoreConfig  `yaml:"store"`
 	Control struct {
 		Readers []struct {
 			Name        string `yaml:"name"`

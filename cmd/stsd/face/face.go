@@ -55,6 +55,8 @@ type Face struct {
 	shared Shared
 	config *Config
 	store  oidc.Store
+	// proxies are where connections come from that are of many.
+	proxies []netip.Prefix
 	// connections mark those of the listener that asks for certificates.
 	connections *certificate.Connections
 
@@ -90,6 +92,10 @@ func (e *establishments) end() error {
 // New makes the face of a configuration. The error joins all that is wrong.
 func New(c *Config, s Shared) (*Face, error) {
 	f := &Face{shared: s, config: c, connections: &certificate.Connections{Now: s.Now}, ending: make(chan struct{})}
+	var err error
+	if f.proxies, err = c.Limits.check(); err != nil {
+		return nil, err
+	}
 	if err := f.openStore(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}

@@ -131,10 +131,10 @@ func read(t *testing.T, dir, text string) (*Config, error) {
 	return Read(path)
 }
 
-// serving makes the good face and lets it serve. It gives what Serve ends with, and the authorities of its certificates.
-func serving(t *testing.T, dir string) (f *Face, ended <-chan error, roots *x509.CertPool) {
+// serving makes the face of a configuration and lets it serve. It gives what Serve ends with, and the authorities of its certificates.
+func serving(t *testing.T, dir, text string) (f *Face, ended <-chan error, roots *x509.CertPool) {
 	t.Helper()
-	c, err := read(t, dir, good)
+	c, err := read(t, dir, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func serving(t *testing.T, dir string) (f *Face, ended <-chan error, roots *x509
 // TestFace serves, answers an authority, and is replaced while it serves.
 func TestFace(t *testing.T) {
 	dir := files(t)
-	f, ended, roots := serving(t, dir)
+	f, ended, roots := serving(t, dir, good)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}, ForceAttemptHTTP2: true}
 	browser := &http.Client{Transport: transport, Timeout: 10 * time.Second}
 	get := func(to string, token string) (int, string, string) {
@@ -283,6 +283,10 @@ func TestWrong(t *testing.T) {
 		{"a listener without an address", `secure: {address: "127.0.0.1:0", authorities: [ca.pem]}`, "secure: {authorities: [ca.pem]}", "secure: authorities does not count for a listener without an address"},
 		{"no readers", `  readers: [{name: ans, token-hash: "sha256:HASH"}]`, "", "control: no readers"},
 		{"attributes of assertions that nobody writes", "    means:\n", `    exchange: {certified: {"https://x": [y]}}` + "\n    means:\n", "without issuer none are"},
+		{"no connections", "control:\n", "limits: {max-connections: -1}\ncontrol:\n", "limits: max-connections: -1 is less than nothing"},
+		{"no connections of one", "control:\n", "limits: {max-per-address: -1}\ncontrol:\n", "limits: max-per-address: -1 is less than nothing"},
+		{"a proxy by name", "control:\n", "limits: {proxies: [proxy.example]}\ncontrol:\n", `limits: proxies: "proxy.example" is neither an address nor a network`},
+		{"everybody a proxy", "control:\n", "limits: {proxies: [\"::/0\"]}\ncontrol:\n", "limits: proxies: ::/0 is everybody"},
 		{"no duration", "    means:\n", "    lifetimes: {code: soon}\n    means:\n", `"soon" is no duration`},
 	} {
 		k, err := read(t, dir, strings.Replace(good, c.old, c.new, 1))
@@ -404,7 +408,7 @@ func TestEnds(t *testing.T) {
 // TestReplaceUnderLoad: while it is replaced again and again, everybody is answered, by the old or the new, at both listeners.
 func TestReplaceUnderLoad(t *testing.T) {
 	dir := files(t)
-	f, ended, roots := serving(t, dir)
+	f, ended, roots := serving(t, dir, good)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var load sync.WaitGroup

@@ -3,6 +3,7 @@ package face
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"sceau/attrs"
@@ -21,6 +22,9 @@ type Next struct {
 // Prepare makes everything of another configuration: establishments, clients, keys, means, certificates of the listeners. The catalogue is
 // the one that will be in force with it.
 func (f *Face) Prepare(c *Config, catalogue *attrs.Catalogue) (*Next, error) {
+	if _, err := c.Limits.check(); err != nil { // they count after a restart, which shall not be the first to say it
+		return nil, err
+	}
 	e, err := f.establish(c, catalogue)
 	if err != nil {
 		return nil, err
@@ -45,6 +49,9 @@ func (f *Face) Commit(n *Next) (restart []string) {
 	f.known()
 	if c.Listen.Address != f.config.Listen.Address || c.Secure.Address != f.config.Secure.Address {
 		restart = append(restart, "the addresses of the OpenID Connect face")
+	}
+	if !reflect.DeepEqual(c.Limits, f.config.Limits) {
+		restart = append(restart, "the limits of the OpenID Connect face")
 	}
 	if c.Store != f.config.Store {
 		restart = append(restart, "the store of the OpenID Connect face")

@@ -12,7 +12,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/netutil"
+	"golang.org/x/time/rate"
+
+	"sceau/internal/network"
 )
 
 // A server is one listener.
@@ -28,6 +30,10 @@ func (f *Face) Listen(bound map[string]net.Listener) error {
 			return l, nil
 		}
 		return net.Listen("tcp", address)
+	}
+	told := rate.Sometimes{Interval: time.Minute} // a stranger comes as often as he likes
+	refused := func(err error) {
+		told.Do(func() { f.shared.Log.Warn("connections to the OpenID Connect face are refused", "cause", err) })
 	}
 	start := func(address string, settings func(*establishments) *tls.Config, asks bool) (*server, error) {
 		l, err := listen(address)
@@ -45,7 +51,7 @@ func (f *Face) Listen(bound map[string]net.Listener) error {
 		if asks {
 			s.http.ConnContext = f.connections.Context
 		}
-		s.listener = netutil.LimitListener(l, maxConnections)
+		s.listener = &network.Listener{Listener: l, Connections: f.config.Limits.connections(f.proxies), Refused: refused}
 		return s, nil
 	}
 	var err error
@@ -71,9 +77,6 @@ func (f *Face) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	e.server.ServeHTTP(w, r)
 }
-
-// maxConnections bounds those of each listener.
-const maxConnections = 1 << 14
 
 // Addresses are those at which the face listens.
 func (f *Face) Addresses() (all []string) {
