@@ -34,7 +34,7 @@ type released struct {
 const storeKey = "sceau"
 
 func putStore(store map[string]any, value any) error {
-	text, err := json.Marshal(value)
+	text, err := marshal(value)
 	if err != nil {
 		return err
 	}

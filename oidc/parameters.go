@@ -157,9 +157,11 @@ func (p *Provider) parameters(r *http.Request, c *call, known *client.Client, fo
 	return nil
 }
 
-// readable says whether parameters are what a client may send: each once (RFC 6749 section 3.1), text, and no longer than it needs to be. What is
+// readable says whether parameters are what a client may send: each once (RFC 6749 section 3.1), text, and no longer than it needs to be, all
+// together no more in a form than in an address: a quarter of a megabyte of resource would be kept as it came. What is
 // not text would come back changed, and a client would not know its own state.
 func readable(form url.Values) *parameterError {
+	total := 0
 	for name, values := range form {
 		if len(values) > 1 && name != "resource" {
 			return &parameterError{code: "invalid_request", text: "a parameter stands twice"}
@@ -169,7 +171,7 @@ func readable(form url.Values) *parameterError {
 			limit = maxToken
 		}
 		for _, v := range append(slices.Clone(values), name) {
-			if len(v) > limit {
+			if total += len(v); len(v) > limit || total > maxQuery {
 				return &parameterError{code: "invalid_request", text: "a parameter is too long"}
 			}
 			if !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f }) {
