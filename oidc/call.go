@@ -169,6 +169,15 @@ func (p *Provider) record(ctx context.Context, c *call) error {
 	return p.config.Recorder.Record(ctx, e)
 }
 
+// lacks says in the record that something could not be asked of the store, or that there is no room for a stranger: then nothing failed,
+// and who was refused stands in the trail.
+func (c *call) lacks() {
+	c.cause, c.code, c.event.Outcome = c.outage, "temporarily_unavailable", audit.Fault
+	if errors.Is(c.outage, errStrangers) {
+		c.event.Operation, c.event.Outcome = audit.OperationAuthorization, audit.Refused
+	}
+}
+
 // failed is told by the library what went wrong, before it answers.
 func (p *Provider) failed(ctx context.Context, err error) {
 	if c := callOf(ctx); c != nil && c.cause == nil {

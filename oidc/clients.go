@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,4 +91,19 @@ func (p *Provider) knownACRs(values string) string {
 	known := p.acrs()
 	kept := slices.DeleteFunc(strings.Fields(values), func(v string) bool { return !slices.Contains(known, goidc.ACR(v)) })
 	return strings.Join(kept, " ")
+}
+
+// mayIntrospect lets a client ask about its own tokens, and about others where its registration says so.
+func (p *Provider) mayIntrospect(ctx context.Context, c *goidc.Client, info goidc.TokenInfo) bool {
+	if info.ClientID == c.ID {
+		return true
+	}
+	call := callOf(ctx)
+	return call != nil && call.client != nil && call.client.IntrospectionAllowed()
+}
+
+// refreshes says whether a grant comes with a refresh token: where the client asked for offline_access and may.
+func (p *Provider) refreshes(ctx context.Context, c *goidc.Client, g *goidc.Grant) bool {
+	known, err := p.relyingParty(ctx, c.ID)
+	return err == nil && known != nil && known.AllowsGrant(client.RefreshToken) && slices.Contains(strings.Fields(g.Scopes), "offline_access")
 }

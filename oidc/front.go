@@ -153,7 +153,7 @@ func (p *Provider) answer(w http.ResponseWriter, r *http.Request, b *buffer, c *
 	// What could not be asked of the store is no fault of the client: it shall come again with what it has.
 	outage := c.outage != nil && b.status >= http.StatusBadRequest
 	if outage && !c.recorded {
-		c.cause, c.code, c.event.Outcome = c.outage, "temporarily_unavailable", audit.Fault
+		c.lacks()
 	}
 	if c.event.Operation == "" {
 		c.recorded = true // a page: nothing was decided

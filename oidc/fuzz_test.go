@@ -52,7 +52,11 @@ func (q *quiet) open(t *testing.T) {
 		q.own = key(t)
 		keys := client.KeySet(must(json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: q.own.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})))
 		store := sieve{NewMemoryStore(64<<20, nil)}
-		q.h = openHouse(t, nil, web(t), web(t, func(r *client.Registration) {
+		// What a stranger keeps has ended when the next comes.
+		later := func() time.Time { return time.Now().Add(24 * time.Hour) }
+		q.h = openHouse(t, func(c *Config, _ *client.Options) {
+			c.Strangers = must(strangersOf(store, StrangersConfig{Now: later}))
+		}, web(t), web(t, func(r *client.Registration) {
 			r.ID, r.JWKS, r.RequestObjectAlgorithm = "signs", keys, "ES256"
 		}), web(t, func(r *client.Registration) {
 			r.ID, r.ApplicationType, r.RedirectURIs = "native", "native", []string{"http://127.0.0.1/cb"}

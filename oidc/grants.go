@@ -27,6 +27,8 @@ type state struct {
 	// longest is how long anything lives at most that came of an authentication: for so long it is remembered that a grant was
 	// revoked or a session ended, since a request that began before writes its grant for longer than the grant said when it ended.
 	longest time.Duration
+	// strangers bounds what is kept of those who have proven nothing.
+	strangers *Strangers
 }
 
 // A watched store notes in the call that it could not answer: the library says invalid_grant of some of these errors, and a client
@@ -130,15 +132,30 @@ func found(err error) error {
 func (s *state) SaveSession(ctx context.Context, as *goidc.AuthnSession) error {
 	key := s.key("attempt", as.ID)
 	if as.Status != goidc.StatusPending {
-		return s.store.Delete(ctx, key)
-	}
-	until := time.Unix(int64(as.ExpiresAt), 0)
-	if as.PushedAuthReqID != "" && as.PolicyID == "" {
-		if err := s.put(ctx, s.key("pushed", as.PushedAuthReqID), as.ID, until); err != nil {
+		if err := s.store.Delete(ctx, key); err != nil {
 			return err
 		}
+		s.strangers.leave(key)
+		return nil
 	}
-	return s.put(ctx, key, as, until)
+	until := time.Unix(int64(as.ExpiresAt), 0)
+	text, err := marshal(as)
+	if err != nil {
+		return err
+	}
+	if err := s.begun(ctx, key, entry{value: text}.size(key), until); err != nil {
+		return err
+	}
+	if as.PushedAuthReqID != "" && as.PolicyID == "" {
+		err = s.put(ctx, s.key("pushed", as.PushedAuthReqID), as.ID, until)
+	}
+	if err == nil {
+		err = s.store.Put(ctx, key, text, until)
+	}
+	if err != nil {
+		s.unbegun(ctx, key)
+	}
+	return err
 }
 
 func (s *state) Session(ctx context.Context, id string) (*goidc.AuthnSession, error) {

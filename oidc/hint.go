@@ -66,8 +66,11 @@ func (p *Provider) hinted(text, clientID string) (*hinted, error) {
 	return h, nil
 }
 
-// objectLifetime bounds how long a request object is good.
-const objectLifetime = 10 * time.Minute
+// objectLifetime bounds how long a request object is good, objectLeeway how far the clock of a client may be from ours.
+const (
+	objectLifetime = 10 * time.Minute
+	objectLeeway   = 30 * time.Second
+)
 
 // requestObject verifies a request object (RFC 9101, OpenID Connect Core section 6) and makes its claims the parameters of the
 // request. What stands beside it is not read: nobody signed that.
@@ -118,7 +121,7 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 	}
 	now := time.Now()
 	expected := jwt.Expected{Issuer: c.ID(), AnyAudience: jwt.Audience{p.config.Issuer}, Time: now}
-	if err := registered.ValidateWithLeeway(expected, 30*time.Second); err != nil {
+	if err := registered.ValidateWithLeeway(expected, objectLeeway); err != nil {
 		return wrong("iss, aud or its time is not as it must be")
 	}
 	if registered.Expiry == nil || registered.Expiry.Time().Sub(now) > objectLifetime {
@@ -139,7 +142,7 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 		}
 	}
 	if registered.ID != "" {
-		if err := p.consume(ctx, c.ID()+"\x00"+registered.ID); err != nil {
+		if err := p.firstObject(ctx, c, registered.ID, registered.Expiry.Time()); err != nil {
 			return wrong("it came before")
 		}
 	}
@@ -170,6 +173,21 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 		}
 	}
 	return nil
+}
+
+// firstObject refuses a request object that came before, until its end. A client makes them for anybody, and they count for it.
+func (p *Provider) firstObject(ctx context.Context, c *client.Client, id string, end time.Time) error {
+	const kind = "jti"
+	name, until := c.ID()+"\x00"+id, end.Add(2*objectLeeway) // nobody takes it so late
+	key := p.state.key(kind, name)
+	if err := callOf(ctx).refused(p.state.strangers.take(key, p.state.client(c.ID()), entry{value: []byte{1}}.size(key), until)); err != nil {
+		return err
+	}
+	first, err := p.state.once(ctx, kind, name, until)
+	if err == nil && !first {
+		err = errors.New("oidc: an identifier that was used before")
+	}
+	return err
 }
 
 // A wishedClaim is what a claims parameter says of one claim.

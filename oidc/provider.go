@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -54,6 +53,9 @@ type Config struct {
 	MailDomains []string
 	// Store keeps what outlives a request. Required.
 	Store Store
+	// Strangers bounds what those keep in Store who have not authenticated: one for all that share it. Nil: that of NewStrangers, for
+	// this establishment alone.
+	Strangers *Strangers
 	// Recorder keeps the trace of every event. Required: what cannot be recorded does not happen.
 	Recorder Recorder
 	// Exchange says which tokens are exchanged (RFC 8693); nil: none. Of whose the tokens are New says itself: Issuer,
@@ -178,6 +180,12 @@ func New(c Config) (*Provider, error) {
 		return nil, err
 	}
 	var err error
+	strangers := c.Strangers
+	if strangers == nil {
+		if strangers, err = NewStrangers(c.Store, StrangersConfig{Log: p.log}); err != nil {
+			return nil, err
+		}
+	}
 	if p.keys, err = newKeySet(c.Keys, p.now); err != nil {
 		return nil, err
 	}
@@ -186,7 +194,7 @@ func New(c Config) (*Provider, error) {
 	}
 	l := &p.config.Lifetimes
 	p.state = &state{
-		store: watched{c.Store}, prefix: c.Tenant, now: p.now, tokens: l.AccessToken,
+		store: watched{c.Store}, prefix: c.Tenant, now: p.now, tokens: l.AccessToken, strangers: strangers,
 		longest: max(maxAge, l.RefreshToken) + l.AccessToken + l.Code + time.Hour,
 	}
 	if err := p.join(); err != nil {
@@ -417,18 +425,6 @@ func (p *Provider) insideOnly(_ context.Context, _, presented string) error {
 	return nil
 }
 
-// consume refuses what bears an identifier that was used before.
-func (p *Provider) consume(ctx context.Context, jti string) error {
-	first, err := p.state.once(ctx, "jti", jti, p.now().Add(time.Hour))
-	if err != nil {
-		return err
-	}
-	if !first {
-		return errors.New("oidc: an identifier that was used before")
-	}
-	return nil
-}
-
 // certificate is that to which the library binds a token, or against which it holds one: of a client that wants its tokens bound,
 // and of whoever shows a token.
 func (p *Provider) certificate(ctx context.Context) (*x509.Certificate, error) {
@@ -437,19 +433,4 @@ func (p *Provider) certificate(ctx context.Context) (*x509.Certificate, error) {
 		return nil, errors.New("oidc: no certificate to bind a token to")
 	}
 	return c.certificate, nil
-}
-
-// mayIntrospect lets a client ask about its own tokens, and about others where its registration says so.
-func (p *Provider) mayIntrospect(ctx context.Context, c *goidc.Client, info goidc.TokenInfo) bool {
-	if info.ClientID == c.ID {
-		return true
-	}
-	call := callOf(ctx)
-	return call != nil && call.client != nil && call.client.IntrospectionAllowed()
-}
-
-// refreshes says whether a grant comes with a refresh token: where the client asked for offline_access and may.
-func (p *Provider) refreshes(ctx context.Context, c *goidc.Client, g *goidc.Grant) bool {
-	known, err := p.relyingParty(ctx, c.ID)
-	return err == nil && known != nil && known.AllowsGrant(client.RefreshToken) && slices.Contains(strings.Fields(g.Scopes), "offline_access")
 }

@@ -73,3 +73,15 @@ func (a Authenticators) Add(authenticator [32]byte, _ time.Time, keep time.Durat
 	defer stop()
 	return a.Store.Add(ctx, "/authenticator/"+hex.EncodeToString(authenticator[:]), []byte{1}, time.Now().Add(keep)) // no tenant is empty
 }
+
+// consume refuses what bears an identifier that was used before.
+func (p *Provider) consume(ctx context.Context, jti string) error {
+	first, err := p.state.once(ctx, "jti", jti, p.now().Add(time.Hour))
+	if err != nil {
+		return err
+	}
+	if !first {
+		return errors.New("oidc: an identifier that was used before")
+	}
+	return nil
+}
