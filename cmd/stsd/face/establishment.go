@@ -40,7 +40,7 @@ func (f *Face) establishment(c *Config, k *Establishment, outside *http.Client, 
 	o := oidc.Config{
 		Issuer: k.Issuer, SecureIssuer: k.SecureIssuer, Tenant: k.Tenant, Names: k.Names, MailDomains: k.MailDomains,
 		Support: page.Support{URL: k.Support.URL, Telephone: k.Support.Telephone, Email: k.Support.Email},
-		Store:   f.store, Recorder: f.shared.Recorder, Log: f.shared.Log, Now: f.shared.Now, BackChannel: outside,
+		Store:   f.store, Strangers: f.strangers, Recorder: f.shared.Recorder, Log: f.shared.Log, Now: f.shared.Now, BackChannel: outside,
 		Lifetimes: oidc.Lifetimes{
 			AccessToken: time.Duration(k.Lifetimes.AccessToken), IDToken: time.Duration(k.Lifetimes.IDToken), RefreshToken: time.Duration(k.Lifetimes.RefreshToken),
 			Code: time.Duration(k.Lifetimes.Code), Attempt: time.Duration(k.Lifetimes.Attempt), PushedRequest: time.Duration(k.Lifetimes.PushedRequest),

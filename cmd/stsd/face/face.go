@@ -55,6 +55,8 @@ type Face struct {
 	shared Shared
 	config *Config
 	store  oidc.Store
+	// strangers bound what is kept in it of those who have not authenticated.
+	strangers *oidc.Strangers
 	// proxies are where connections come from that are of many.
 	proxies []netip.Prefix
 	// connections mark those of the listener that asks for certificates.
@@ -98,6 +100,9 @@ func New(c *Config, s Shared) (*Face, error) {
 	}
 	if err := f.openStore(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
+	}
+	if f.strangers, err = oidc.NewStrangers(f.store, oidc.StrangersConfig{Octets: c.Limits.MaxStrangers, Proxies: f.proxies, Log: s.Log}); err != nil {
+		return nil, errors.Join(fmt.Errorf("limits: max-strangers: %w", err), f.close())
 	}
 	e, err := f.establish(c, s.Catalogue)
 	if err != nil {

@@ -285,6 +285,8 @@ func TestWrong(t *testing.T) {
 		{"attributes of assertions that nobody writes", "    means:\n", `    exchange: {certified: {"https://x": [y]}}` + "\n    means:\n", "without issuer none are"},
 		{"no connections", "control:\n", "limits: {max-connections: -1}\ncontrol:\n", "limits: max-connections: -1 is less than nothing"},
 		{"no connections of one", "control:\n", "limits: {max-per-address: -1}\ncontrol:\n", "limits: max-per-address: -1 is less than nothing"},
+		{"no room for strangers", "control:\n", "limits: {max-strangers: -1}\ncontrol:\n", "limits: max-strangers: oidc: strangers may keep"},
+		{"all of the memory for strangers", "control:\n", "limits: {max-strangers: 1000000}\nstore: {max-bytes: 1048576}\ncontrol:\n", "limits: max-strangers: oidc: strangers may keep"},
 		{"a proxy by name", "control:\n", "limits: {proxies: [proxy.example]}\ncontrol:\n", `limits: proxies: "proxy.example" is neither an address nor a network`},
 		{"everybody a proxy", "control:\n", "limits: {proxies: [\"::/0\"]}\ncontrol:\n", "limits: proxies: ::/0 is everybody"},
 		{"no duration", "    means:\n", "    lifetimes: {code: soon}\n    means:\n", `"soon" is no duration`},

@@ -12,6 +12,7 @@ import (
 type LimitsConfig struct {
 	MaxConnections int      `yaml:"max-connections"`
 	MaxPerAddress  int      `yaml:"max-per-address"`
+	MaxStrangers   int      `yaml:"max-strangers"` // octets
 	Proxies        []string `yaml:"proxies"`
 }
 

@@ -6,10 +6,14 @@ import (
 	"crypto/x509"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"sceau/oidc/means/store"
 )
 
 // TestPerAddress: whoever holds as many connections as an address may gets no more at that listener, and one that ends makes room. The other
@@ -142,5 +146,61 @@ func TestLimitsReplaced(t *testing.T) {
 	}
 	if _, err := f.Replace(wrong); err == nil {
 		t.Error("proxies that are none are taken")
+	}
+}
+
+// TestStrangers: logins that nobody finishes have a bound of one address over all establishments, which is none of a proxy and outlives what
+// a configuration replaces.
+func TestStrangers(t *testing.T) {
+	dir := files(t)
+	two := strings.Replace(good, "control:\n", "limits: {max-strangers: 65536, proxies: [10.1.0.5]}\ncontrol:\n", 1)
+	_, one, _ := strings.Cut(good, "establishments:\n")
+	two += strings.NewReplacer("etab1", "etab2", "etab/1", "etab/2", "credentials.db", "second.db").Replace(one)
+	if err := store.Init(t.Context(), store.Config{File: filepath.Join(dir, "second.db"), Establishment: "etab2"}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := read(t, dir, two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(c, shared(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	begin := func(establishment, from string) bool {
+		t.Helper()
+		r := httptest.NewRequest(http.MethodGet, "https://localhost:9443/etab/"+establishment+"/authorize?client_id=web&response_type=code&scope=openid&redirect_uri=https://client.example/cb&code_challenge=dBjftJeZ4CVP-mBxMEkR9Xp9RBLcWfpfpy3bqTxhxCw&code_challenge_method=S256", nil)
+		r.RemoteAddr = from
+		w := httptest.NewRecorder()
+		f.serveHTTP(w, r)
+		if w.Code != http.StatusSeeOther && w.Code != http.StatusServiceUnavailable {
+			t.Fatalf("%d %.300s", w.Code, w.Body)
+		}
+		return w.Code == http.StatusSeeOther
+	}
+	n := 0
+	for begin("1", "203.0.113.7:1") {
+		n++
+	}
+	if n == 0 || n > 10 {
+		t.Errorf("one began %d", n)
+	}
+	if begin("2", "203.0.113.7:1") {
+		t.Error("another establishment has other room")
+	}
+	if !begin("2", "203.0.113.8:1") {
+		t.Error("there is no room for another address")
+	}
+	if _, err := f.Replace(c); err != nil {
+		t.Fatal(err)
+	}
+	if begin("1", "203.0.113.7:1") {
+		t.Error("a configuration that is read anew makes room")
+	}
+	for n = 0; begin("1", "10.1.0.5:1"); n++ {
+	}
+	if n < 10 {
+		t.Errorf("a proxy began %d", n)
 	}
 }
