@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -33,6 +34,29 @@ func TestNewStrangers(t *testing.T) {
 	}
 	if err := new(Strangers).take("k", stranger{}, 1, time.Now().Add(time.Hour)); !errors.Is(err, errStrangers) {
 		t.Errorf("the zero value: %v", err)
+	}
+}
+
+// TestStrangersAddresses: how many addresses it takes to leave no room for another, with what is kept of an attempt.
+func TestStrangersAddresses(t *testing.T) {
+	const attempt = 774 + attemptRoom
+	s := must(strangersOf(&faulty{}, StrangersConfig{}))
+	until, attempts, addresses := time.Now().Add(time.Hour), 0, 0
+	for ; ; addresses++ {
+		of, n := stranger{network: netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, byte(addresses >> 8), byte(addresses)}), 32)}, 0
+		for s.take(strconv.Itoa(attempts), of, attempt, until) == nil {
+			n++
+			attempts++
+		}
+		if addresses == 0 && n < 2000 {
+			t.Errorf("one has room for %d", n)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if addresses < 100 || attempts < 37_000 {
+		t.Errorf("%d attempts of %d addresses leave no room", attempts, addresses)
 	}
 }
 
