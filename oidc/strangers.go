@@ -72,8 +72,8 @@ const (
 	part = 16
 	// attemptRoom is counted for an attempt beyond what it takes when it begins: for what means keep of it until it ends, so that
 	// nobody is refused in its midst, and for the two entries of what was pushed. Measured: 774 octets at the beginning, 342 more for
-	// an upstream provider, 238 for a passkey, 360 for what was pushed.
-	attemptRoom = 1 << 10
+	// an upstream provider, 238 for a passkey, 360 for what was pushed, 1200 for the questions to a wallet on this device and on another.
+	attemptRoom = 2 << 10
 	// strangersOctets is the share of a Store that is not bounded by octets. It bounds what is remembered here.
 	strangersOctets = 64 << 20
 )

@@ -48,14 +48,14 @@ func TestStrangersAddresses(t *testing.T) {
 			n++
 			attempts++
 		}
-		if addresses == 0 && n < 2000 {
+		if addresses == 0 && n < 1300 {
 			t.Errorf("one has room for %d", n)
 		}
 		if n == 0 {
 			break
 		}
 	}
-	if addresses < 100 || attempts < 37_000 {
+	if addresses < 100 || attempts < 23_000 {
 		t.Errorf("%d attempts of %d addresses leave no room", attempts, addresses)
 	}
 }
