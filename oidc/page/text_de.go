@@ -137,7 +137,7 @@ var german = texts{
 	"wallet.other":              "Ist Ihre Brieftasche auf einem anderen Gerät?",
 	"wallet.step.1":             "Scannen Sie diesen Code mit Ihrer Brieftasche.",
 	"wallet.step.2":             "Prüfen Sie den Namen der Einrichtung und stimmen Sie zu.",
-	"wallet.step.3":             "Kommen Sie hierher zurück und wählen Sie „Ich habe zugestimmt“.",
+	"wallet.step.3":             "Kommen Sie hierher zurück und wählen Sie „Ich habe auf dem anderen Gerät zugestimmt“.",
 	"wallet.code":               "QR-Code zum Scannen mit Ihrer digitalen Brieftasche",
 	"wallet.warning":            "Scannen Sie nie einen Code, den Ihnen jemand geschickt hat: Er würde sich an Ihrer Stelle anmelden.",
 	"wallet.done":               "Ich habe auf dem anderen Gerät zugestimmt",

@@ -137,7 +137,7 @@ var english = texts{
 	"wallet.other":              "Is your wallet on another device?",
 	"wallet.step.1":             "Scan this code with your wallet.",
 	"wallet.step.2":             "Check the name of the institution, then accept.",
-	"wallet.step.3":             "Come back here and choose “I have accepted”.",
+	"wallet.step.3":             "Come back here and choose “I have accepted on the other device”.",
 	"wallet.code":               "QR code to scan with your digital wallet",
 	"wallet.warning":            "Never scan a code that somebody else has sent you: that person would sign in in your place.",
 	"wallet.done":               "I have accepted on the other device",

@@ -138,7 +138,7 @@ var french = texts{
 	"wallet.other":              "Votre portefeuille est sur un autre appareil ?",
 	"wallet.step.1":             "Scannez ce code avec votre portefeuille.",
 	"wallet.step.2":             "Vérifiez le nom de l’établissement, puis acceptez.",
-	"wallet.step.3":             "Revenez ici et choisissez « J’ai accepté ».",
+	"wallet.step.3":             "Revenez ici et choisissez « J’ai accepté sur l’autre appareil ».",
 	"wallet.code":               "Code QR à scanner avec votre portefeuille numérique",
 	"wallet.warning":            "Ne scannez jamais un code que quelqu’un d’autre vous a envoyé : il se connecterait à votre place.",
 	"wallet.done":               "J’ai accepté sur l’autre appareil",

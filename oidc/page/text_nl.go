@@ -137,7 +137,7 @@ var dutch = texts{
 	"wallet.other":              "Staat uw portemonnee op een ander toestel?",
 	"wallet.step.1":             "Scan deze code met uw portemonnee.",
 	"wallet.step.2":             "Controleer de naam van de instelling en ga akkoord.",
-	"wallet.step.3":             "Kom hier terug en kies “Ik heb toegestemd”.",
+	"wallet.step.3":             "Kom hier terug en kies “Ik heb toegestemd op het andere toestel”.",
 	"wallet.code":               "QR-code om met uw digitale portemonnee te scannen",
 	"wallet.warning":            "Scan nooit een code die iemand anders u heeft gestuurd: die persoon zou zich in uw plaats aanmelden.",
 	"wallet.done":               "Ik heb toegestemd op het andere toestel",
