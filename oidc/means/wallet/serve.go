@@ -46,10 +46,11 @@ func (m *Means) Serve(w http.ResponseWriter, r *http.Request, a *authn.Attempt) 
 	return nil, m.show(w, r, a, o, false)
 }
 
-// show writes the page. Transactions that wait are shown again: one attempt keeps two at most.
+// show writes the page. Transactions that wait are shown again: one attempt keeps two at most. One of this device that was answered is given
+// up: the wallet led some other browser on, and here nobody would ever know its response_code.
 func (m *Means) show(w http.ResponseWriter, r *http.Request, a *authn.Attempt, o open, waiting bool) error {
 	done := a.URL + "/done"
-	if waits, err := m.waits(r.Context(), o.Here); err != nil {
+	if waits, err := m.waits(r.Context(), o.Here, false); err != nil {
 		return err
 	} else if !waits {
 		if o.Here, err = m.begin(r.Context(), done); err != nil {
@@ -57,7 +58,7 @@ func (m *Means) show(w http.ResponseWriter, r *http.Request, a *authn.Attempt, o
 		}
 	}
 	if m.c.OtherDevice {
-		if waits, err := m.waits(r.Context(), o.There); err != nil {
+		if waits, err := m.waits(r.Context(), o.There, true); err != nil {
 			return err
 		} else if !waits {
 			if o.There, err = m.begin(r.Context(), ""); err != nil {
@@ -81,16 +82,16 @@ func (m *Means) show(w http.ResponseWriter, r *http.Request, a *authn.Attempt, o
 	return nil
 }
 
-// waits says whether a transaction can still be answered, or was and waits for its browser.
-func (m *Means) waits(ctx context.Context, id string) (bool, error) {
+// waits says whether a transaction can still be answered or, where that is of use, was and waits for its browser.
+func (m *Means) waits(ctx context.Context, id string, answered bool) (bool, error) {
 	if id == "" {
 		return false, nil
 	}
-	_, err := m.read(ctx, id)
+	k, err := m.read(ctx, id)
 	if errors.Is(err, errOver) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil && (answered || k.Answer == nil), err
 }
 
 // link leads to a wallet (OpenID4VP 5.1, 5.10): where the request object is, and that the wallet may post a nonce of its own for it.
@@ -106,7 +107,7 @@ const codeSize = 8 // of a module, in pixels
 
 // code draws the QR code for the wallet of another device.
 func (m *Means) code(w http.ResponseWriter, r *http.Request, id string) error {
-	waits, err := m.waits(r.Context(), id)
+	waits, err := m.waits(r.Context(), id, true)
 	if err != nil {
 		return err
 	}

@@ -410,6 +410,30 @@ func TestSessionFixation(t *testing.T) {
 	}
 }
 
+// TestOtherBrowser: a wallet that leads another browser on leaves the first one with a question that it can still answer.
+func TestOtherBrowser(t *testing.T) {
+	r := newRig(t, nil)
+	a, p := r.attempt()
+	if _, _, err := r.serve(a, ""); err != nil {
+		t.Fatal(err)
+	}
+	link, o := p.page.Link, r.ask(p.page.Link)
+	if back, _, err := r.send(o, r.present(o)); err != nil || back == "" {
+		t.Fatal(err)
+	}
+	if _, _, err := r.serve(a, ""); err != nil || p.page.Link == link {
+		t.Fatal("what was answered is shown again:", err)
+	}
+	o = r.ask(p.page.Link)
+	back, _, err := r.send(o, r.present(o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, proof, err := r.serve(a, back); err != nil || proof == nil {
+		t.Error(proof, err)
+	}
+}
+
 // TestAttacks: each alters one thing in an answer that otherwise holds.
 func TestAttacks(t *testing.T) {
 	for _, c := range []struct {
