@@ -120,10 +120,20 @@ func (w *Window) at() string {
 	return at
 }
 
-// Go opens an address.
+// Go opens an address. A page before it that just now leads on by itself would go there instead, and what was asked for is aborted: it is
+// asked for again.
 func (w *Window) Go(address string) {
 	w.Helper()
-	run(w, chromedp.Navigate(address))
+	var err error
+	for range 20 {
+		if _, err = chromedp.Run(w.ctx, chromedp.Navigate(address)); err == nil || !strings.Contains(err.Error(), "net::ERR_ABORTED") {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err != nil {
+		w.Fatalf("%v, at %s", err, w.at())
+	}
 }
 
 // Until waits until the window shows a page with something in it under a heading, whichever page it showed before.
