@@ -11,42 +11,19 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"sceau/oidc/internal/outside"
 )
 
 // fetcher asks others. Addresses come out of statements of strangers, so it goes to public addresses over verified TLS only, or to
 // networks that the configuration names, and never where an answer redirects it.
 type fetcher struct {
 	client   *http.Client
-	networks []netip.Prefix
+	networks outside.Networks
 	limits   Limits
-}
-
-// special are networks that netip does not call private and that lead to no host of another on the Internet.
-var special = func() []netip.Prefix {
-	var p []netip.Prefix
-	for _, s := range []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
-		"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32",
-		"2002::/16", "3fff::/20", "fec0::/10"} {
-		p = append(p, netip.MustParsePrefix(s))
-	}
-	return p
-}()
-
-// public says whether an address may be contacted. IPv6 addresses that carry one of IPv4 are not: they would lead around the rule.
-func public(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsGlobalUnicast() && !a.IsPrivate() && a.Zone() == "" && !slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
-}
-
-// admitted says whether an address may be contacted: a public one, or one in a network of the configuration.
-func (f *fetcher) admitted(a netip.Addr) bool {
-	a = a.Unmap()
-	return public(a) || slices.ContainsFunc(f.networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 func newFetcher(c Config, limits Limits) *fetcher {
@@ -56,14 +33,7 @@ func newFetcher(c Config, limits Limits) *fetcher {
 	if c.Proxy != nil {
 		proxy = http.ProxyURL(c.Proxy) // all goes to it, and only it is connected to
 	} else {
-		// The address is judged as it is connected to: a name that resolves anew cannot change it (DNS rebinding).
-		dialer.Control = func(_, addr string, _ syscall.RawConn) error {
-			a, err := netip.ParseAddrPort(addr)
-			if err == nil && !f.admitted(a.Addr()) {
-				err = errors.New("not a public address")
-			}
-			return err
-		}
+		dialer.Control = f.networks.Control
 	}
 	f.client = &http.Client{
 		Transport: &http.Transport{
@@ -117,8 +87,8 @@ func (f *fetcher) ask(r *http.Request, b *budget, mediaType string) (string, err
 	if !endpoint(r.URL.String()) {
 		return "", &Error{Reason: BadIdentifier, Cause: errors.New("not https")}
 	}
-	if a, err := netip.ParseAddr(r.URL.Hostname()); err == nil && !f.admitted(a) {
-		return "", &Error{Reason: Unreachable, Cause: errors.New("not a public address")}
+	if a, err := netip.ParseAddr(r.URL.Hostname()); err == nil && !f.networks.Admit(a) {
+		return "", &Error{Reason: Unreachable, Cause: outside.ErrForbidden}
 	}
 	if b.statements.Add(-1) < 0 {
 		return "", refuse(Limit, "", "more than %d statements", f.limits.Statements)
