@@ -121,18 +121,15 @@ func (o *Options) read(r *http.Request) (c credentials, err *Error) {
 	return c, nil
 }
 
-// announced is how many octets of a body are made room for before they are there.
-const announced = 64 << 10
-
-// parse reads the form of a body as r.ParseForm does, into one buffer of the length that was announced: the assertion of an exchange is larger than
-// all else of a request together. The address has no parameters: read has seen to it.
+// parse reads the form of a body as r.ParseForm does, but into one buffer that grows with what comes: room for what is announced and
+// never sent is 64 KiB of ours for 15 octets of a stranger, on each of the streams of a connection of HTTP/2. The address has no
+// parameters: read has seen to it.
 func (o *Options) parse(r *http.Request) error {
 	if r.PostForm != nil || r.Body == nil {
 		return r.ParseForm()
 	}
 	r.Body = http.MaxBytesReader(nil, r.Body, o.MaxBody)
 	var b bytes.Buffer
-	b.Grow(int(min(max(r.ContentLength, 0), o.MaxBody, announced)) + bytes.MinRead)
 	_, err := b.ReadFrom(r.Body)
 	r.PostForm = url.Values{} // whoever reads on finds a form, and does not read the body again
 	if err == nil {

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"encoding/base64"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -351,5 +352,42 @@ func TestNamed(t *testing.T) {
 	}
 	if _, err := r.Beside(client.Registration{}, nil); err == nil {
 		t.Error("a client whose assertions nobody remembers")
+	}
+}
+
+// A slow body gives few octets at a time, and keeps how much room it was offered beyond what it had given.
+type slowBody struct {
+	left   string
+	given  int
+	beyond int
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	b.beyond = max(b.beyond, len(p)-b.given)
+	if b.left == "" {
+		return 0, io.EOF
+	}
+	n := copy(p, b.left[:min(len(b.left), 700)])
+	b.left, b.given = b.left[n:], b.given+n
+	return n, nil
+}
+
+// TestAnnounced: a body is made room for as it comes, never as it is announced. A stranger who opened streams of HTTP/2 and announced
+// 256 KB on each had 75 KB of memory held for every 15 octets that he sent, before anybody authenticated.
+func TestAnnounced(t *testing.T) {
+	r := registry(t, options(), registration("public", client.None))
+	for name, body := range map[string]string{
+		"nothing": "", "a few octets": "client_id=public", "much": "client_id=public&x=" + strings.Repeat("a", 100<<10),
+	} {
+		slow := &slowBody{left: body}
+		request := httptest.NewRequest(http.MethodPost, "/token", slow)
+		request.Header.Set("Content-Type", form)
+		request.ContentLength = 256 << 10
+		if _, _, err := r.Authenticate(request, client.Token); (err == nil) != (body != "") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if slow.beyond > 2<<10 {
+			t.Errorf("%s: room for %d octets more than came", name, slow.beyond)
+		}
 	}
 }

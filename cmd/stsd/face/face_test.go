@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"sceau/audit"
 	"sceau/certs/certstest"
 	"sceau/internal/minipki"
@@ -401,6 +403,43 @@ func TestEnds(t *testing.T) {
 	f.secure.listener.Close()
 	if err := <-ended; err == nil {
 		t.Error("half a face serves on")
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStreams: a connection of HTTP/2 has no more requests under way than are said, at both listeners: a stranger multiplies with them
+// whatever one of them holds.
+func TestStreams(t *testing.T) {
+	f, ended, roots := serving(t, files(t))
+	for _, address := range f.Addresses() {
+		c, err := tls.Dial("tcp", strings.TrimPrefix(address, "https://"), &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: []string{"h2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
+			t.Fatal(err)
+		}
+		framer := http2.NewFramer(c, c)
+		if err := framer.WriteSettings(); err != nil {
+			t.Fatal(err)
+		}
+		first, err := framer.ReadFrame()
+		settings, ok := first.(*http2.SettingsFrame)
+		if err != nil || !ok {
+			t.Fatalf("%v, %v", first, err)
+		}
+		if most, said := settings.Value(http2.SettingMaxConcurrentStreams); !said || most != maxStreams {
+			t.Errorf("%s: %d streams", address, most)
+		}
+		c.Close()
+	}
+	if err := f.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 	if err := f.Close(); err != nil {
 		t.Error(err)

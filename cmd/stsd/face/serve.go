@@ -44,6 +44,7 @@ func (f *Face) Listen(bound map[string]net.Listener) error {
 			Handler:           http.HandlerFunc(f.serveHTTP),
 			ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 40 * time.Second, IdleTimeout: 75 * time.Second,
 			MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(f.shared.Log.Handler(), slog.LevelDebug),
+			HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		}}
 		first := settings(f.now.Load())
 		s.http.TLSConfig = first.Clone()
@@ -77,6 +78,10 @@ func (f *Face) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	e.server.ServeHTTP(w, r)
 }
+
+// maxStreams bounds the requests of a connection of HTTP/2 that are under way: each may hold what a stranger has it hold before he
+// authenticates. It is the least that RFC 9113 section 6.5.2 recommends; Go's own is 250.
+const maxStreams = 100
 
 // Addresses are those at which the face listens.
 func (f *Face) Addresses() (all []string) {
