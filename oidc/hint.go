@@ -97,25 +97,13 @@ func (p *Provider) requestObject(ctx context.Context, c *client.Client, form url
 			return wrong("of another type")
 		}
 	}
-	text, err := keysOf(ctx, c, header.KeyID)
+	keys, err := keysOf(ctx, c, header.Algorithm, header.KeyID)
 	if err != nil {
-		return wrong("no keys of the client")
-	}
-	var keys jose.JSONWebKeySet
-	if err := json.Unmarshal(text, &keys); err != nil {
 		return wrong("no keys of the client")
 	}
 	var registered jwt.Claims
 	parameters := map[string]any{}
-	verified := false
-	for _, k := range keys.Keys {
-		if header.KeyID != "" && k.KeyID != header.KeyID || k.Algorithm != "" && k.Algorithm != header.Algorithm {
-			continue
-		}
-		if verified = t.Claims(k.Key, &registered, &parameters) == nil; verified {
-			break
-		}
-	}
+	verified := slices.ContainsFunc(keys, func(k jose.JSONWebKey) bool { return t.Claims(k.Key, &registered, &parameters) == nil })
 	if !verified {
 		return wrong("its signature is not the client's")
 	}

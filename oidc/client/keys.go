@@ -197,15 +197,6 @@ func (f *fetched) fetch(ctx context.Context) ([]key, error) {
 	return readKeys(text, false)
 }
 
-// keysJSON writes public keys as a key set.
-func keysJSON(keys []key) ([]byte, error) {
-	set := jose.JSONWebKeySet{Keys: make([]jose.JSONWebKey, len(keys))}
-	for i := range keys {
-		set.Keys[i] = keys[i].jwk
-	}
-	return json.Marshal(set)
-}
-
 // binds tells whether a key of a client is the registration of a certificate: by the certificate in it or its SHA-256, and where
 // it has neither by being the certificate's own key (RFC 8705 section 2.2.2).
 func (k key) binds(c *certs.Certificate) bool {

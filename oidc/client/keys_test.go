@@ -301,46 +301,49 @@ func TestO5Guard(t *testing.T) {
 	}
 }
 
-// TestKeys: the keys for what a client signs beside assertions.
+// TestKeys: the keys for what a client signs beside assertions. One for encryption, or of another algorithm, would verify what it was
+// never given out for; and without a bound a stranger would have 32 signatures verified for one token of his.
 func TestKeys(t *testing.T) {
 	pki := testpki.Load()
 	s := newKeyServer(t)
 	s.serves(keySet(t, jwk(t, pki.AliceEIDP256.Key, "1")))
 	o := options()
 	o.HTTP = guarded(t, "127.0.0.0/8")
-	r := registry(t, o, s.registration(), registration("inline", client.PrivateKeyJWT, withKeys(keySet(t, jwk(t, pki.OtherKeyP256(), "in")))), registration("none", client.None))
-	kids := func(id, kid string) string {
-		text, err := r.Keys(context.Background(), r.Client(id), kid)
-		if err != nil {
-			return "error"
-		}
-		var set jose.JSONWebKeySet
-		if err := json.Unmarshal(text, &set); err != nil {
-			t.Fatal(err)
-		}
+	use := func(u string) func(*jose.JSONWebKey) { return func(k *jose.JSONWebKey) { k.Use = u } }
+	var many []jose.JSONWebKey
+	for i := range 5 {
+		many = append(many, jwk(t, pki.OtherKeyP256(), fmt.Sprint(i)))
+	}
+	r := registry(t, o, s.registration(), registration("none", client.None),
+		registration("inline", client.PrivateKeyJWT, withKeys(keySet(t, jwk(t, pki.OtherKeyP256(), "in"), jwk(t, pki.AliceEIDP256.Key, "enc", use("enc")),
+			jwk(t, pki.AliceEIDP256.Key, "any", use("")), jwk(t, pki.AliceEIDP256.Key, "other", func(k *jose.JSONWebKey) { k.Algorithm = "ES512" })))),
+		registration("many", client.PrivateKeyJWT, withKeys(keySet(t, many...))))
+	for _, c := range []struct{ id, algorithm, kid, want string }{
+		{"app", "ES256", "", "1"}, {"app", "ES256", "1", "1"}, {"app", "ES256", "2", ""}, {"none", "ES256", "", "error"},
+		{"inline", "ES256", "", "in any"}, {"inline", "ES256", "in", "in"}, {"inline", "ES256", "enc", ""}, {"inline", "ES256", "other", ""},
+		{"inline", "RS256", "", ""}, {"inline", "ES384", "in", ""}, {"inline", "", "", ""}, {"inline", "none", "in", ""}, {"inline", "HS256", "in", ""},
+		{"many", "ES256", "", "error"}, {"many", "ES256", "3", "3"},
+	} {
+		keys, err := r.Keys(context.Background(), r.Client(c.id), c.algorithm, c.kid)
 		var all []string
-		for _, k := range set.Keys {
+		for _, k := range keys {
 			if !k.IsPublic() {
 				t.Error("a private key")
 			}
 			all = append(all, k.KeyID)
 		}
-		return strings.Join(all, " ")
-	}
-	if got := kids("app", ""); got != "1" {
-		t.Error(got)
-	}
-	if got := kids("inline", "other"); got != "in" {
-		t.Error(got)
-	}
-	if got := kids("none", ""); got != "error" {
-		t.Error(got)
+		if err != nil {
+			all = []string{"error"}
+		}
+		if got := strings.Join(all, " "); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
 	}
 	old := r.Client("inline")
 	if err := r.Reload(nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Keys(context.Background(), old, ""); err == nil {
+	if _, err := r.Keys(context.Background(), old, "ES256", ""); err == nil {
 		t.Error("keys of a client that is registered no more")
 	}
 }

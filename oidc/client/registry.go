@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"sceau/certs"
 )
 
@@ -247,24 +249,35 @@ func (r *Registry) Clients() []*Client {
 	return all
 }
 
-// Keys gives the public keys of a client as a JSON Web Key Set: those registered, or those at its jwks-uri, fetched if need be.
-// With a key identifier they are fetched anew when none has it. It is for what the client signs beside its assertions: request
-// objects.
-func (r *Registry) Keys(ctx context.Context, c *Client, kid string) ([]byte, error) {
+// Keys gives the public keys with which a token of a client beside its assertions, a request object, may be verified: of those that are
+// registered, or at its jwks-uri, the ones of the token's key identifier, or without one all that fit its algorithm. It is the rule of
+// assertions: a key for encryption verifies nothing, and a stranger who names no key does not have every key of a client tried with
+// what he made up. Keys at an address are fetched anew when none fits.
+func (r *Registry) Keys(ctx context.Context, c *Client, algorithm, kid string) ([]jose.JSONWebKey, error) {
 	e := r.entry(c.ID())
 	if e == nil || e.client != c {
 		return nil, errors.New("client: not registered any more")
 	}
-	keys, err := r.keysOf(ctx, e, r.options.Now(), func(keys []key) bool {
-		return kid == "" || slices.ContainsFunc(keys, func(k key) bool { return k.jwk.KeyID == kid })
-	})
+	of := assertion{algorithm: algorithm, kid: kid}
+	keys, err := r.keysOf(ctx, e, r.options.Now(), func(keys []key) bool { return len(of.choose(keys)) > 0 })
 	if err != nil {
 		return nil, err
 	}
-	return keysJSON(keys)
+	chosen := of.choose(keys)
+	if len(chosen) > maxTried {
+		return nil, errTooManyKeys
+	}
+	all := make([]jose.JSONWebKey, len(chosen))
+	for i := range chosen {
+		all[i] = chosen[i].jwk
+	}
+	return all, nil
 }
 
-var errNoKeys = errors.New("the client has no keys")
+var (
+	errNoKeys      = errors.New("the client has no keys")
+	errTooManyKeys = fmt.Errorf("more than the %d keys that a token without kid is tried with", maxTried)
+)
 
 func (r *Registry) keysOf(ctx context.Context, e *entry, now time.Time, known func([]key) bool) ([]key, error) {
 	switch {
