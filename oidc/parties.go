@@ -167,6 +167,9 @@ func (p *Provider) party(ctx context.Context, id string) (*party, error) {
 	if c := callOf(ctx); c != nil && c.party != nil && c.party.client.ID() == id {
 		return c.party, nil
 	}
+	if c := callOf(ctx); c != nil {
+		ctx = federation.AskedFrom(ctx, c.event.Sealed.Source)
+	}
 	// What is resolved is kept there, until it ends.
 	registration, err := s.Resolver.Client(ctx, id, nil)
 	if err != nil {

@@ -37,7 +37,7 @@ func (r *Resolver) Client(ctx context.Context, entity string, tokens []string) (
 	if len(tokens) > 0 {
 		v, err = r.sent(ctx, entity, relyingParty, tokens, r.register)
 	} else {
-		v, err = r.kept.get(ctx, question{entity, relyingParty, true}, r, func(ctx context.Context) (*Resolved, error) {
+		v, err = r.kept.get(ctx, question{entity, relyingParty, true}, func(ctx context.Context) (*Resolved, error) {
 			return r.fresh(ctx, entity, relyingParty, r.register)
 		})
 	}

@@ -36,13 +36,14 @@ const (
 	Limit                   // more statements, hints, octets or time than a resolution may take
 	Unreachable             // somebody did not answer, or not as the standard says
 	Busy                    // too many resolutions under way
+	Fault                   // our own
 )
 
 var reasonTexts = [...]string{"none", "malformed", "not an entity identifier", "wrong type of token", "algorithm not accepted",
 	"signature not valid", "wrong issuer", "wrong subject", "audience not allowed", "claim not allowed or missing", "expired",
 	"issued in the future", "critical claim not understood", "critical policy operator not understood", "policy error",
 	"metadata violate the policy", "path too long", "name not permitted", "entity type", "loop", "no chain to a trust anchor",
-	"trust mark", "no client", "limit exceeded", "unreachable", "busy"}
+	"trust mark", "no client", "limit exceeded", "unreachable", "busy", "fault of the resolver"}
 
 func (r Reason) String() string {
 	if int(r) < len(reasonTexts) {
@@ -73,7 +74,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Temporary says that the same question may be answered otherwise a little later: nothing was found wrong.
 func (e *Error) Temporary() bool {
-	return e.Reason == Unreachable || e.Reason == Busy || e.Reason == Limit
+	return e.Reason == Unreachable || e.Reason == Busy || e.Reason == Limit || e.Reason == Fault
 }
 
 // Code is the error code of the standard (8.9) for what went wrong.
@@ -83,7 +84,7 @@ func (e *Error) Code() string {
 		return "invalid_trust_anchor"
 	case BadPolicy, PolicyViolated, NotClient:
 		return "invalid_metadata"
-	case Unreachable, Busy:
+	case Unreachable, Busy, Fault:
 		return "temporarily_unavailable"
 	case BadIdentifier:
 		return "invalid_request"

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -29,8 +30,11 @@ type Limits struct {
 	Size int
 	// Time is how long a resolution may take; 8 s.
 	Time time.Duration
-	// Concurrent is how many resolutions may be under way; 16. More are refused.
+	// Concurrent is how many resolutions may be under way; 16. More are refused. A quarter of them is for entities that were resolved
+	// before; of the others those of one host, and those that one address asked for (AskedFrom), are a quarter at most.
 	Concurrent int
+	// Left is for how long a resolution goes on for which nobody waits any more; 1 s. Negative is not at all.
+	Left time.Duration
 	// Kept is how many resolved entities are kept; 2000.
 	Kept int
 	// Lifetime bounds for how long what was resolved is believed, however long its statements are good; 1 h. After it a
@@ -54,6 +58,7 @@ func (l Limits) filled() Limits {
 	orDefault(&l.Size, 128<<10)
 	orDefault(&l.Time, 8*time.Second)
 	orDefault(&l.Concurrent, 16)
+	orDefault(&l.Left, time.Second)
 	orDefault(&l.Kept, 2000)
 	orDefault(&l.Lifetime, time.Hour)
 	orDefault(&l.Retry, 20*time.Second)
@@ -78,6 +83,8 @@ type Config struct {
 	// mark without an end is asked about in any case.
 	TrustMarkStatus bool
 	Limits          Limits
+	// Log is for the operator; nil: slog's default.
+	Log *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -89,9 +96,10 @@ type Resolver struct {
 	status   bool
 	limits   Limits
 	fetcher  *fetcher
+	log      *slog.Logger
 	now      func() time.Time
-	slots    chan struct{}
-	kept     kept
+	places   *places
+	kept     *kept
 }
 
 // NewResolver checks the configuration.
@@ -99,7 +107,7 @@ func NewResolver(c Config) (*Resolver, error) {
 	if len(c.Anchors) == 0 {
 		return nil, errors.New("federation: no trust anchor")
 	}
-	r := &Resolver{anchors: map[string]keySet{}, required: c.TrustMarks, status: c.TrustMarkStatus, limits: c.Limits.filled(), now: c.Now}
+	r := &Resolver{anchors: map[string]keySet{}, required: c.TrustMarks, status: c.TrustMarkStatus, limits: c.Limits.filled(), log: c.Log, now: c.Now}
 	for id, set := range c.Anchors {
 		if _, err := identified(id); err != nil {
 			return nil, err
@@ -122,9 +130,12 @@ func NewResolver(c Config) (*Resolver, error) {
 	if r.now == nil {
 		r.now = time.Now
 	}
+	if r.log == nil {
+		r.log = slog.Default()
+	}
 	r.fetcher = newFetcher(c, r.limits)
-	r.slots = make(chan struct{}, max(r.limits.Concurrent, 1))
-	r.kept = kept{limit: r.limits.Kept, entries: map[question]*entry{}}
+	r.places = newPlaces(r.limits.Concurrent)
+	r.kept = &kept{r: r, limit: r.limits.Kept, entries: map[question]*entry{}, before: map[string]struct{}{}}
 	return r, nil
 }
 
@@ -158,7 +169,7 @@ func (r *Resolver) Resolve(ctx context.Context, entity, typ string) (*Resolved, 
 	if _, err := identified(entity); err != nil {
 		return nil, err
 	}
-	return r.kept.get(ctx, question{entity, typ, false}, r, func(ctx context.Context) (*Resolved, error) {
+	return r.kept.get(ctx, question{entity, typ, false}, func(ctx context.Context) (*Resolved, error) {
 		return r.fresh(ctx, entity, typ, nil)
 	})
 }
@@ -189,7 +200,7 @@ func (r *Resolver) sent(ctx context.Context, entity, typ string, tokens []string
 	if err != nil {
 		return nil, err
 	}
-	ctx, done, err := r.enter(ctx)
+	ctx, done, err := r.enter(ctx, entity, r.kept.known(entity))
 	if err != nil {
 		return nil, err
 	}
@@ -213,14 +224,13 @@ func (r *Resolver) Kept(entity, typ string) (*Resolved, bool) {
 }
 
 // enter takes one of the places for resolutions. Its context ends when a resolution has taken too long.
-func (r *Resolver) enter(ctx context.Context) (context.Context, func(), error) {
-	select {
-	case r.slots <- struct{}{}:
-	default:
+func (r *Resolver) enter(ctx context.Context, entity string, before bool) (context.Context, func(), error) {
+	free, ok := r.places.take(entity, askerOf(ctx), before)
+	if !ok {
 		return nil, nil, &Error{Reason: Busy}
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.limits.Time)
-	return ctx, func() { cancel(); <-r.slots }, nil
+	return ctx, func() { cancel(); free() }, nil
 }
 
 func (r *Resolver) resolved(ctx context.Context, b *budget, c *chain, typ string, next then) (*Resolved, error) {

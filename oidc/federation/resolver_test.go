@@ -222,7 +222,7 @@ func TestGivingUp(t *testing.T) {
 		rw.Header().Set("Content-Type", mediaStatement)
 		_, _ = rw.Write([]byte(rp.configuration()))
 	}
-	r := w.resolver(nil, anchorID)
+	r := w.resolver(func(c *Config) { c.Limits.Left = time.Hour }, anchorID)
 	ctx, cancel := context.WithCancel(context.Background())
 	gone := make(chan error, 1)
 	go func() {
@@ -346,12 +346,12 @@ func TestIdentifiers(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	for r := Malformed; r <= Busy; r++ {
+	for r := Malformed; r <= Fault; r++ {
 		if r.String() == "unknown" || r.String() == "none" {
 			t.Errorf("reason %d has no text", r)
 		}
 	}
-	if Reason(200).String() != "unknown" || len(reasonTexts) != int(Busy)+1 {
+	if Reason(200).String() != "unknown" || len(reasonTexts) != int(Fault)+1 {
 		t.Error("texts of reasons")
 	}
 	inner := errors.New("inner")

@@ -80,7 +80,7 @@ func (f *Face) federation(c *Config, k *FederationConfig) (*oidc.Federation, err
 	}
 	o := &oidc.Federation{Scopes: k.Scopes, Session: k.Session, Consent: k.Consent}
 	var wrong, err error
-	if o.Resolver, o.BackChannel, wrong = c.resolver(k, f.shared.Now); wrong == nil && k.Publish != nil {
+	if o.Resolver, o.BackChannel, wrong = c.resolver(k, &f.shared); wrong == nil && k.Publish != nil {
 		if o.Publish, err = c.publisher(k.Publish, o.Resolver); err != nil {
 			wrong = fmt.Errorf("publish: %w", err)
 		}
@@ -89,7 +89,7 @@ func (f *Face) federation(c *Config, k *FederationConfig) (*oidc.Federation, err
 }
 
 // resolver makes what decides about relying parties, and by what they are contacted; nil without anchors.
-func (c *Config) resolver(k *FederationConfig, now func() time.Time) (*federation.Resolver, *http.Client, error) {
+func (c *Config) resolver(k *FederationConfig, s *Shared) (*federation.Resolver, *http.Client, error) {
 	if len(k.Anchors) == 0 {
 		if len(k.Scopes) > 0 || len(k.RequiredTrustMarks) > 0 {
 			return nil, nil, errors.New("anchors: none, and scopes or trust marks of relying parties")
@@ -98,7 +98,7 @@ func (c *Config) resolver(k *FederationConfig, now func() time.Time) (*federatio
 	}
 	r := federation.Config{
 		Anchors: map[string]federation.KeySet{}, TrustMarks: map[string][]string{"openid_relying_party": k.RequiredTrustMarks},
-		TrustMarkStatus: k.TrustMarkStatus, Limits: federation.Limits{Lifetime: time.Duration(k.Believed)}, Now: now,
+		TrustMarkStatus: k.TrustMarkStatus, Limits: federation.Limits{Lifetime: time.Duration(k.Believed)}, Log: s.Log, Now: s.Now,
 	}
 	for i, a := range k.Anchors {
 		if _, twice := r.Anchors[a.Entity]; twice {
