@@ -132,7 +132,7 @@ func (f *Face) password(b *maker, k *MeansConfig) (authn.Means, error) {
 	if b.persons == nil {
 		return nil, errors.New("no accounts")
 	}
-	c := password.Config{Verifier: b.persons}
+	c := password.Config{Verifier: b.persons, Log: f.shared.Log}
 	switch k.Second {
 	case "without":
 		c.Second = password.Without

@@ -33,11 +33,15 @@
 //
 // # A password
 //
-// It is verified by a bind as the entry that was found, on a connection of its own, once. The directory's own counters count it.
+// It is verified by a bind as the entry that was found, on a connection of its own, once. The directory's own counters count it. Where
+// there is no entry, or its account is closed, the bind is one as an entry that is not there: without it the time of a refusal would
+// tell which names the directory knows. A directory that takes long to compute a hash takes that long for entries alone; the quantum
+// of [sceau/oidc/means/password] hides it.
 package directory
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -90,10 +94,19 @@ type Names struct{ Given, Family, Display, Email string }
 // Accounts are the accounts of a directory. It is safe for concurrent use. Close it after use.
 type Accounts struct {
 	config Config
-	reach  *ldapsource.Directory
+	reach  reach
 	read   []string
 	named  []named
 	now    func() time.Time
+	nobody string // the DN of an entry that is not there
+}
+
+// reach is the directory: a *ldapsource.Directory.
+type reach interface {
+	Find(context.Context, ldapsource.Match) (*ldapsource.Entry, error)
+	Verify(ctx context.Context, dn, password string) error
+	Health(context.Context) error
+	Close() error
 }
 
 // named is an attribute that names people, and what it is.
@@ -160,10 +173,11 @@ func Open(c Config) (*Accounts, error) {
 	if err := errors.Join(wrong...); err != nil {
 		return nil, fmt.Errorf("directory %s: %w", c.Directory.ID, err)
 	}
-	var err error
-	if a.reach, err = ldapsource.OpenDirectory(c.Directory); err != nil {
+	opened, err := ldapsource.OpenDirectory(c.Directory)
+	if err != nil {
 		return nil, err
 	}
+	a.reach, a.nobody = opened, "cn=nobody-"+rand.Text()+","+c.Directory.BaseDN
 	return a, nil
 }
 
@@ -196,6 +210,9 @@ func noAccount(err error) error {
 	return err
 }
 
+// rejections are why a password proves nothing. Everything else is an outage.
+var rejections = []error{ErrNobody, ErrSeveral, ErrOther, ErrNoID, ErrLocked, ErrPassword}
+
 // Verify implements password.Verifier.
 func (a *Accounts) Verify(ctx context.Context, username, secret string) (*authn.Account, error) {
 	e, err := a.find(ctx, authn.Identifier{Type: "username", Value: username})
@@ -203,25 +220,25 @@ func (a *Accounts) Verify(ctx context.Context, username, secret string) (*authn.
 	if err == nil {
 		account, err = a.account(e)
 	}
-	switch {
-	case err != nil:
-	case account.Locked:
+	if err == nil && account.Locked {
 		err = ErrLocked
-	default:
-		err = a.reach.Verify(ctx, e.DN, secret)
-		if errors.Is(err, ldapsource.ErrRejected) {
-			err = ErrPassword
-		}
 	}
-	if err == nil {
-		return account, nil
+	as := a.nobody
+	switch {
+	case err == nil:
+		as = e.DN
+	case !slices.ContainsFunc(rejections, func(known error) bool { return errors.Is(err, known) }):
+		return nil, err
 	}
-	for _, known := range []error{ErrNobody, ErrSeveral, ErrOther, ErrNoID, ErrLocked, ErrPassword} {
-		if errors.Is(err, known) {
-			return nil, &password.Rejection{Cause: err}
-		}
+	switch bound := a.reach.Verify(ctx, as, secret); {
+	case bound != nil && !errors.Is(bound, ldapsource.ErrRejected):
+		return nil, bound // an outage is one for every name
+	case err != nil:
+		return nil, &password.Rejection{Cause: err} // whatever the directory says of nobody
+	case bound != nil:
+		return nil, &password.Rejection{Cause: ErrPassword}
 	}
-	return nil, err
+	return account, nil
 }
 
 // Secret implements totp.Secrets with the attribute Config.Code.

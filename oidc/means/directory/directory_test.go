@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"os"
@@ -77,10 +78,53 @@ func open(t *testing.T, c Config) *Accounts {
 	return a
 }
 
+// binding counts as whom passwords are verified; answer is that of the directory in the place of the real one.
+type binding struct {
+	reach
+	as     []string
+	answer func(dn string) error
+}
+
+func (b *binding) Verify(ctx context.Context, dn, password string) error {
+	b.as = append(b.as, dn)
+	if b.answer != nil {
+		return b.answer(dn)
+	}
+	return b.reach.Verify(ctx, dn, password)
+}
+
+func (b *binding) Find(ctx context.Context, m ldapsource.Match) (*ldapsource.Entry, error) {
+	if b.reach != nil {
+		return b.reach.Find(ctx, m)
+	}
+	return nil, nil
+}
+
+// TestNobody: for a name that is not there the directory does what it does for one that is, and whatever it says of nobody lets nobody in.
+// That it cannot be asked is an outage for every name: what is refused at once while others fail would not be there.
+func TestNobody(t *testing.T) {
+	outage := errors.New("no answer")
+	for name, c := range map[string]struct{ says, want error }{
+		"it refuses": {ldapsource.ErrRejected, ErrNobody}, "it takes everything": {nil, ErrNobody}, "an outage": {outage, outage},
+	} {
+		b := &binding{answer: func(string) error { return c.says }}
+		a := &Accounts{config: Config{Username: "uid"}, reach: b, nobody: "cn=nobody-1,dc=example"}
+		got, err := a.Verify(t.Context(), "dave", "a password")
+		if got != nil || !errors.Is(err, c.want) || errors.Is(err, password.ErrRejected) != (c.want == ErrNobody) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+		if len(b.as) != 1 || b.as[0] != a.nobody {
+			t.Errorf("%s: binds as %q", name, b.as)
+		}
+	}
+}
+
 // TestVerify is against slapd: who comes in, and why the others do not.
 func TestVerify(t *testing.T) {
 	d := slapd.Start(t, more(newSeal(t)))
 	a := open(t, config(d))
+	binds := &binding{reach: a.reach}
+	a.reach = binds
 	for name, tt := range map[string]struct {
 		username, secret string
 		want             error
@@ -110,7 +154,13 @@ func TestVerify(t *testing.T) {
 		"a NUL behind the name":        {"zoe\x00", "right", ErrNobody},
 		"the escaped form of the name": {`\7aoe`, "right", ErrNobody},
 	} {
+		binds.as = nil
 		got, err := a.Verify(t.Context(), tt.username, tt.secret)
+		// One bind for each name, as nobody where none is to count: else the time tells names, or a stranger locks accounts.
+		own := tt.want == nil || tt.want == ErrPassword
+		if len(binds.as) != 1 || own == strings.HasPrefix(binds.as[0], "cn=nobody-") {
+			t.Errorf("%s: binds as %q", name, binds.as)
+		}
 		if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) || (got == nil) != (err != nil) || err != nil && !errors.Is(err, password.ErrRejected) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}

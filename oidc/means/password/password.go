@@ -8,8 +8,9 @@
 // # What a stranger learns
 //
 // Nothing of which names exist. A wrong password, an unknown name, a closed account and one that the directory refuses are one
-// refusal, authn.NotProven, which leaves at a multiple of Config.Quantum after the request came, so that neither what a directory
-// does for a name that it has nor what a slow hash costs shows in the time. Attempts are counted by the name that was typed,
+// refusal, authn.NotProven, which leaves at a multiple of a quantum after the request came, so that neither what a directory
+// does for a name that it has nor what a slow hash costs shows in the time. The quantum is Config.Quantum, and longer while
+// verifying takes long; at most Config.Parallel passwords are verified at once. Attempts are counted by the name that was typed,
 // whether there is one or not, and by the address that it came from, before they are judged; too many are refused without
 // asking anybody (authn.TooMany, with the time to wait). A wait doubles with each failure and has an end: someone else's
 // guesses keep nobody out for good.
@@ -26,6 +27,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -42,7 +44,8 @@ import (
 type Verifier interface {
 	// Verify gives the account of a name and a password, or an error that is ErrRejected, whose text says why to the operator and
 	// names nobody. Any other error is an outage. An empty password is rejected. An account with an entry whose name has another
-	// limit.Name than the one that was typed is not found.
+	// limit.Name than the one that was typed is not found. It does as much for a name that is not there, or whose account is closed,
+	// as for one whose password is wrong: what is left of a difference is all that a quantum has to hide.
 	Verify(ctx context.Context, username, password string) (*authn.Account, error)
 }
 
@@ -79,15 +82,28 @@ type Config struct {
 	// Address is the key of who asks; limit.Address of the RemoteAddr if nil. Behind a proxy it has to be another.
 	Address func(*http.Request) string
 
-	// Quantum is of what the time of a refusal is a multiple. Half a second if zero; it must be more than a bind takes.
+	// Quantum is of what the time of a refusal is a multiple. Half a second if zero. While verifying takes more than half of it, it is
+	// raised, up to 16 times, and the log says so.
 	Quantum time.Duration
+
+	// Parallel is how many passwords are verified at once; 32 if zero. Sixteen times as many wait in line; more are told to wait.
+	Parallel int
+
+	// Log is for the operator; nil: slog's default.
+	Log *slog.Logger
 }
 
 // Means is the means. New makes it.
 type Means struct {
 	config           Config
 	names, addresses *limit.Limiter
-	pause            func(context.Context, time.Duration) // another one in tests
+	pace             *pace
+	line             line
+	log              *slog.Logger
+
+	// Others in tests.
+	clock func() time.Time
+	pause func(context.Context, time.Duration)
 }
 
 // New makes the means.
@@ -101,9 +117,14 @@ func New(c Config) (*Means, error) {
 		return nil, errors.New("password: a second factor needs a verifier of codes, and no second factor needs none")
 	case c.Quantum < 0:
 		return nil, errors.New("password: a negative time")
+	case c.Parallel < 0:
+		return nil, errors.New("password: nobody is verified")
 	}
 	if c.Quantum == 0 {
 		c.Quantum = 500 * time.Millisecond
+	}
+	if c.Parallel == 0 {
+		c.Parallel = 32
 	}
 	if c.Names == (limit.Config{}) {
 		c.Names = limit.Names()
@@ -114,7 +135,10 @@ func New(c Config) (*Means, error) {
 	if c.Address == nil {
 		c.Address = func(r *http.Request) string { return limit.Address(r.RemoteAddr) }
 	}
-	m := &Means{config: c, pause: sleep}
+	m := &Means{config: c, pace: newPace(c.Quantum), line: newLine(c.Parallel), log: c.Log, clock: time.Now, pause: sleep}
+	if m.log == nil {
+		m.log = slog.Default()
+	}
 	var wrong [2]error
 	m.names, wrong[0] = limit.New(c.Names)
 	m.addresses, wrong[1] = limit.New(c.Addresses)
@@ -227,7 +251,7 @@ func one(r *http.Request, field string) string {
 
 // password judges the first factor.
 func (m *Means) password(w http.ResponseWriter, r *http.Request, a *authn.Attempt) (*authn.Proof, error) {
-	began := time.Now()
+	came := m.clock()
 	username, secret := strings.TrimSpace(one(r, "username")), one(r, "password")
 	name, address := "name\x00"+limit.Name(username), m.config.Address(r)
 	if wait := m.addresses.Try(a.Now, address); wait > 0 {
@@ -236,23 +260,46 @@ func (m *Means) password(w http.ResponseWriter, r *http.Request, a *authn.Attemp
 	if wait := m.names.Try(a.Now, name); wait > 0 {
 		return nil, &authn.Refusal{Reason: authn.TooMany, RetryAfter: wait, Cause: errors.New("password: of the name")}
 	}
-	account, err := m.verify(r.Context(), username, secret)
+	leave, ok := m.line.enter(r.Context())
+	if !ok {
+		m.names.Return(name)
+		m.addresses.Return(address)
+		return nil, &authn.Refusal{Reason: authn.TooMany, RetryAfter: lineWait, Cause: errors.New("password: too many at once")}
+	}
+	began := m.clock()
+	account, err := m.verify(r.Context(), username, secret, leave)
+	took := m.clock().Sub(began)
 	switch {
 	case errors.Is(err, ErrRejected):
-		m.pause(r.Context(), m.config.Quantum-time.Since(began)%m.config.Quantum)
+		quantum := m.took(r.Context(), took)
+		m.pause(r.Context(), until(quantum, began.Sub(came), took, m.clock().Sub(came)))
 		return nil, &authn.Refusal{Reason: authn.NotProven, Cause: err}
 	case err != nil:
 		m.names.Return(name)
 		m.addresses.Return(address)
 		return nil, err
 	}
+	m.took(r.Context(), took)
 	m.names.Forget(name)
 	m.addresses.Return(address)
 	return m.second(w, r, a, account)
 }
 
-// verify asks the verifier, and believes of its answer what can be.
-func (m *Means) verify(ctx context.Context, username, secret string) (*authn.Account, error) {
+// lineWait is what is told to those for whom the line is too long.
+const lineWait = 2 * time.Second
+
+// took keeps the pace, and tells the operator of a directory that is too slow for it.
+func (m *Means) took(ctx context.Context, took time.Duration) time.Duration {
+	quantum, raised := m.pace.took(took, m.clock())
+	if raised || took >= quantum {
+		m.log.WarnContext(ctx, "password: verifying takes long; refusals leave later, so that their time does not tell names", "took", took, "quantum", quantum)
+	}
+	return quantum
+}
+
+// verify asks the verifier, and believes of its answer what can be. It leaves the line, whatever the verifier does.
+func (m *Means) verify(ctx context.Context, username, secret string, leave func()) (*authn.Account, error) {
+	defer leave()
 	switch {
 	case secret == "":
 		// Above all: to a directory a bind with a name and without a password succeeds as nobody (RFC 4513 section 5.1.2).
@@ -325,16 +372,6 @@ func (m *Means) code(r *http.Request, a *authn.Attempt, st state) (*authn.Proof,
 
 func proof(account *authn.Account, at time.Time, references ...string) *authn.Proof {
 	return &authn.Proof{Identifier: authn.Identifier{Type: "account", Value: account.ID}, References: references, Time: at, Account: account}
-}
-
-// sleep waits, unless nobody does any more.
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 var _ authn.Means = (*Means)(nil)
