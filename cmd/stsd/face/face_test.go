@@ -412,7 +412,7 @@ func TestEnds(t *testing.T) {
 // TestStreams: a connection of HTTP/2 has no more requests under way than are said, at both listeners: a stranger multiplies with them
 // whatever one of them holds.
 func TestStreams(t *testing.T) {
-	f, ended, roots := serving(t, files(t))
+	f, ended, roots := serving(t, files(t), good)
 	for _, address := range f.Addresses() {
 		c, err := tls.Dial("tcp", strings.TrimPrefix(address, "https://"), &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: []string{"h2"}})
 		if err != nil {
