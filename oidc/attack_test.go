@@ -106,7 +106,7 @@ func TestO1MixUp(t *testing.T) {
 	}
 	session := cookieOf(b, h.config.Issuer+"/", sessionCookie)
 	r := must(http.NewRequest(http.MethodGet, two.request("prompt", "none"), nil))
-	r.Header.Set("Cookie", sessionCookie+"="+session)
+	r.Header.Set("Cookie", sessionCookie+"="+session+"; "+two.sealCookie()+"="+sealOf(session))
 	if answer := h.browser().do(r).answered(t); session == "" || answer.Get("error") != "login_required" {
 		t.Errorf("a session of the other, carried over: %v", answer)
 	}
@@ -855,7 +855,7 @@ func TestO8Sessions(t *testing.T) {
 	two := cookieOf(b, u.String(), sessionCookie)
 	as := func(cookie string) string {
 		b := h.browser()
-		b.client.Jar.SetCookies(u, []*http.Cookie{{Name: sessionCookie, Value: cookie, Path: "/etab/1/", Secure: true}})
+		b.client.Jar.SetCookies(u, []*http.Cookie{{Name: sessionCookie, Value: cookie, Path: "/etab/1/", Secure: true}, {Name: h.sealCookie(), Value: sealOf(cookie), Path: "/", Secure: true}})
 		return led(b, b.get(h.request("prompt", "none")))
 	}
 	if got := as(one); one == two || got != "login_required" {
@@ -1005,7 +1005,11 @@ func TestO8Pages(t *testing.T) {
 	for _, a := range []answer{b.get(h.request("prompt", "login")), b.post(at+"/m/card", url.Values{"person": {"alice"}, "token": {hidden(pages["consent"].text, "token")}})} {
 		for _, c := range a.Cookies() {
 			set[c.Name] = c
-			if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Domain != "" || !strings.HasPrefix(c.Path, "/etab/1/") || !strings.HasPrefix(c.Name, "__Secure-") {
+			prefix, path := "__Secure-", "/etab/1/"
+			if c.Name == h.sealCookie() {
+				prefix, path = "__Host-", "/"
+			}
+			if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Domain != "" || !strings.HasPrefix(c.Path, path) || !strings.HasPrefix(c.Name, prefix) {
 				t.Errorf("%+v", c)
 			}
 		}
@@ -1015,6 +1019,10 @@ func TestO8Pages(t *testing.T) {
 	}
 	if c := set[sessionCookie]; c == nil || c.Path != "/etab/1/" || !c.Expires.IsZero() {
 		t.Errorf("the cookie of a session: %+v", c)
+	}
+	// Its path is that of the host, where others read it: what it says opens nothing.
+	if c := set[h.sealCookie()]; c == nil || c.Path != "/" || !c.Expires.IsZero() || strings.Contains(c.Value, set[sessionCookie].Value) {
+		t.Errorf("the seal of a session: %+v", c)
 	}
 }
 

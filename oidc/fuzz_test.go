@@ -87,6 +87,7 @@ func (q *quiet) authorize(t *testing.T, method, query string) {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	r.AddCookie(&http.Cookie{Name: sessionCookie, Value: q.cookie})
+	r.AddCookie(&http.Cookie{Name: q.h.sealCookie(), Value: sealOf(q.cookie)})
 	w := httptest.NewRecorder()
 	q.h.Provider.ServeHTTP(w, r)
 	to := w.Header().Get("Location")

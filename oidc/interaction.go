@@ -219,10 +219,19 @@ func (v *visit) prompts(value string) bool {
 	return slices.Contains(strings.Fields(string(v.as.Prompt)), value)
 }
 
-// bound says whether the request is of the browser that began the attempt.
+// bound says whether the request is of the browser that began the attempt. Of several cookies of the name each is asked: one that a
+// sibling of our host has put before ours (it may, for a longer path) shuts nobody out, and what it says opens nothing that it would
+// not open alone.
 func (v *visit) bound() bool {
-	c, err := v.r.Cookie(attemptCookie)
-	return err == nil && v.attempt.Binding != "" && subtle.ConstantTimeCompare([]byte(digest(c.Value)), []byte(v.attempt.Binding)) == 1
+	if v.attempt.Binding == "" {
+		return false
+	}
+	for _, c := range v.r.CookiesNamed(attemptCookie) {
+		if same(digest(c.Value), v.attempt.Binding) {
+			return true
+		}
+	}
+	return false
 }
 
 // ours says whether a form was written by us for this attempt (O8: CSRF).
@@ -416,7 +425,7 @@ func (v *visit) proceed() (goidc.Status, error) {
 		if v.prompts("none") {
 			return goidc.StatusFailure, goidc.WrapError(goidc.ErrorCodeLoginRequired, "the person has to authenticate", errors.New("prompt=none for an account that is closed"))
 		}
-		http.SetCookie(v.w, v.cookie(sessionCookie, "/", "", time.Time{}))
+		v.setSession(v.w, "")
 		http.Redirect(v.w, v.r, v.address(), http.StatusSeeOther)
 		return goidc.StatusPending, nil
 	}

@@ -144,7 +144,7 @@ func (p *Provider) tryLogout(w http.ResponseWriter, r *http.Request, c *call) er
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, p.cookie(sessionCookie, "/", "", time.Time{}))
+	p.setSession(w, "")
 	p.loggedOut(w, r, form, back, unreached)
 	return nil
 }

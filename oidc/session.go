@@ -64,28 +64,6 @@ func (p *Provider) sessionEnd(s *session) time.Time {
 	return end
 }
 
-// sessionCookie is the name of the cookie. Its path is the establishment's, so that another one never sees it.
-const sessionCookie = "__Secure-sceau-session"
-
-func (p *Provider) cookie(name, path, value string, until time.Time) *http.Cookie {
-	c := &http.Cookie{Name: name, Value: value, Path: p.path + path, HttpOnly: true, Secure: true, SameSite: http.SameSiteLaxMode}
-	if value == "" {
-		c.MaxAge = -1
-	} else if !until.IsZero() {
-		c.Expires = until
-	}
-	return c
-}
-
-// sessionOf is the session of a browser, or nil.
-func (p *Provider) sessionOf(r *http.Request) (*session, error) {
-	c, err := r.Cookie(sessionCookie)
-	if err != nil || c.Value == "" {
-		return nil, nil
-	}
-	return p.session(r.Context(), p.state.key("session", c.Value))
-}
-
 func (p *Provider) session(ctx context.Context, key string) (*session, error) {
 	text, err := p.state.store.Get(ctx, key)
 	if err != nil {
@@ -126,7 +104,7 @@ func (p *Provider) keep(ctx context.Context, w http.ResponseWriter, s *session) 
 	if err := p.state.put(ctx, p.state.key("sid", s.SID), s.key, end); err != nil {
 		return err
 	}
-	http.SetCookie(w, p.cookie(sessionCookie, "/", cookie, time.Time{}))
+	p.setSession(w, cookie)
 	if old == "" {
 		return nil
 	}
