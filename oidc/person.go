@@ -193,6 +193,11 @@ func (c *call) of(p *Provider, s *session) {
 // personToken is what forms of the pages of a person carry: clients know the claim sid, and nobody knows this but the browser.
 func (p *Provider) personToken(what string, s *session) string { return digest(what + "\x00" + s.key) }
 
+// withdrawnNote goes with the answer to a withdrawal, in the browser of the person alone.
+func (p *Provider) withdrawnNote(client string, s *session) string {
+	return p.personToken("withdrawn\x00"+client, s)
+}
+
 // failedPage says that something could not be asked.
 func (p *Provider) failedPage(w http.ResponseWriter, r *http.Request, c *call, err error) {
 	p.log.Error("a request failed", "id", c.event.ID, "cause", err)
@@ -227,7 +232,8 @@ func (p *Provider) consentsPage(w http.ResponseWriter, r *http.Request) {
 	}
 	language := page.Language(r.URL.Query().Get("lang"), "", r.Header.Get("Accept-Language"))
 	shown := page.Consents{Action: inLanguage(r, p.config.Issuer+"/consents"), Person: personName(account)}
-	if id := r.URL.Query().Get("withdrawn"); id != "" && !slices.ContainsFunc(all, func(one Consent) bool { return one.Client == id }) {
+	// Where it was withdrawn alone: a link of somebody else says nothing in our name.
+	if id := r.URL.Query().Get("withdrawn"); id != "" && same(r.URL.Query().Get("note"), p.withdrawnNote(id, s)) && !slices.ContainsFunc(all, func(one Consent) bool { return one.Client == id }) {
 		if known := p.config.Clients.Client(id); known != nil {
 			shown.Withdrawn = known.Name(language)
 		}
@@ -298,7 +304,7 @@ func (p *Provider) tryWithdraw(w http.ResponseWriter, r *http.Request, c *call, 
 	if _, err := p.consentsOf().Withdraw(r.Context(), s.Account.ID, id); err != nil {
 		return err
 	}
-	q := url.Values{"withdrawn": {id}}
+	q := url.Values{"withdrawn": {id}, "note": {p.withdrawnNote(id, s)}}
 	if lang := r.URL.Query().Get("lang"); lang != "" {
 		q.Set("lang", lang)
 	}
