@@ -14,7 +14,7 @@ const ServiceOIDC = "oidc"
 //	     Tokens.ID  Grant, code    Session    Authentication      Means, Credential, Identity
 const (
 	OperationAuthentication = "authentication" // a means proved who someone is, or refused him
-	OperationAuthorization  = "authorization"  // a code was issued for a client out of a session, or refused
+	OperationAuthorization  = "authorization"  // a code was issued for a client out of a session, or refused; or the person gave up
 	OperationConsent        = "consent"        // a person agreed to what a client gets, or to terms, or did not; or withdrew it (ActionWithdraw)
 	OperationToken          = "token"          // a code or a refresh token was redeemed, or a client asked for itself
 	OperationExchange       = "exchange"       // a token was given for another (RFC 8693, RFC 7522)
@@ -22,7 +22,7 @@ const (
 	OperationIntrospection  = "introspection"
 	OperationRevocation     = "revocation"
 	OperationLogout         = "logout"      // a client or a person asked for the end of a session
-	OperationSessionEnd     = "session-end" // a session ended, and its clients were told
+	OperationSessionEnd     = "session-end" // a session ended (Cause says why); with a Client: that one was told of it
 	OperationEnrolment      = "enrolment"   // a credential was given to a person, or taken away
 )
 

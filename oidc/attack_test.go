@@ -459,7 +459,7 @@ func TestO5Addresses(t *testing.T) {
 	if a := b.get(h.config.Issuer + "/logout?" + parameters("id_token_hint", got.ID).Encode()); a.StatusCode != http.StatusOK || !strings.Contains(a.text, "Application") {
 		t.Errorf("logout: %d", a.StatusCode)
 	}
-	if events := h.trail(audit.OperationSessionEnd); len(events) != 1 || events[0].Outcome != audit.Fault {
+	if events := h.trail(audit.OperationSessionEnd); len(events) != 2 || events[1].Client != "web" || events[1].Outcome != audit.Fault {
 		t.Errorf("%+v", events)
 	}
 	if n := connected.count(); n != 0 {

@@ -244,11 +244,20 @@ func (p *Provider) granted(ctx context.Context, t goidc.GrantType, g *goidc.Gran
 			return goidc.WrapError(goidc.ErrorCodeLoginRequired, "the session has ended", errSessionOver)
 		}
 		c.issued(audit.Token{Use: audit.Issued, Kind: "code", Value: g.AuthCode, Expires: time.Unix(int64(g.AuthCodeExpiresAt), 0)})
-		return p.told(ctx, s, g.ClientID)
+		return p.told(ctx, s, g.ClientID, p.lives(g, r))
 	case goidc.GrantRefreshToken:
 		return p.refreshed(ctx, g, r)
 	}
 	return fmt.Errorf("oidc: a grant of type %q", t)
+}
+
+// lives is until when at most anything lives that comes of a code: of a grant that is refreshed, until its authentication is too old.
+func (p *Provider) lives(g *goidc.Grant, r *released) time.Time {
+	until := p.now().Add(p.config.Code + p.config.AccessToken + time.Minute)
+	if until.After(r.Until) || slices.Contains(strings.Fields(g.Scopes), "offline_access") {
+		return r.Until
+	}
+	return until
 }
 
 // refreshed is asked when a refresh token was shown for a new one. The account is looked for again: it may be closed by now,

@@ -392,7 +392,7 @@ func (v *visit) proven(m *Means, proof *authn.Proof) error {
 	}
 	s := v.session
 	if s != nil && s.Account.ID != account.ID {
-		if _, err := v.over(v.r.Context(), s); err != nil { // another person at the same browser: what was there ends
+		if _, err := v.over(v.r.Context(), s, "another person at the same browser"); err != nil { // what was there ends
 			return err
 		}
 		s = nil
@@ -468,7 +468,7 @@ func (v *visit) open() (bool, error) {
 		return false, err
 	}
 	v.login, v.session = nil, nil
-	_, err = v.over(v.r.Context(), s)
+	_, err = v.over(v.r.Context(), s, "the account is closed")
 	return false, err
 }
 

@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,52 +100,79 @@ func (p *Provider) tryLogout(w http.ResponseWriter, r *http.Request, c *call) er
 	if err != nil {
 		return err
 	}
+	var unreached []called
+	ended := false
+	if hint != nil && (s == nil || s.SID != hint.SID) {
+		// The cookie is not there (another browser, another site's frame), or the session has lapsed and the client goes on by a refresh token:
+		// the client, which has the token, ends what it began.
+		if ended, unreached, err = p.overHinted(r.Context(), c, hint); err != nil {
+			return err
+		}
+	}
 	if s == nil {
-		if hint != nil && hint.SID != "" {
-			// The cookie is not there (another browser, another site's frame): the client, which has the token, ends what it began.
-			if s, err = p.sessionBySID(r.Context(), hint.SID); err != nil {
-				return err
-			}
-		}
-		if s == nil {
+		if !ended {
 			c.event.Operation = "" // nothing ended
-			p.loggedOut(w, r, form, back, nil)
-			return nil
 		}
+		p.loggedOut(w, r, form, back, unreached)
+		return nil
 	}
-	c.event.Session = s.SID
-	c.event.Subject = audit.Identifier{Type: audit.SubjectType, Value: p.subject(&s.Account)}
-	c.event.Sealed.Account = s.Account.ID
-	sure := hint != nil && hint.SID == s.SID
-	if !sure {
-		token := digest("logout\x00" + s.key) // clients know the claim sid, and nobody knows this but the browser
-		switch decision := form.Get("decision"); {
-		case r.Method == http.MethodPost && decision != "" && subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(token)) == 1 && p.sameOrigin(r):
-			if decision != "logout" {
-				c.event.Operation = ""
-				p.writeWith(w, r, http.StatusOK, form, "", page.Stayed{})
-				return nil
-			}
-		default:
-			c.event.Operation = ""
-			ask := page.Logout{Action: p.config.Issuer + "/logout", Person: personName(&s.Account)}
-			ask.Hidden = append(ask.Hidden, page.Field{Name: "ui_locales", Value: languageOf(r, form)}) // as it was chosen on the page
-			for _, name := range []string{"client_id", "post_logout_redirect_uri", "state", "id_token_hint"} {
-				if v := form.Get(name); v != "" {
-					ask.Hidden = append(ask.Hidden, page.Field{Name: name, Value: v})
-				}
-			}
-			p.writeWith(w, r, http.StatusOK, form, token, ask)
-			return nil
-		}
+	c.of(p, s)
+	if sure := hint != nil && hint.SID == s.SID; !sure && !p.confirmed(w, r, c, form, s) {
+		return nil
 	}
-	unreached, err := p.over(r.Context(), s)
+	more, err := p.over(r.Context(), s, "logout")
 	if err != nil {
 		return err
 	}
 	p.setSession(w, "")
-	p.loggedOut(w, r, form, back, unreached)
+	p.loggedOut(w, r, form, back, append(unreached, more...))
 	return nil
+}
+
+// confirmed says whether the person has said that he wants to log out. Else he is asked, or has said that he stays.
+func (p *Provider) confirmed(w http.ResponseWriter, r *http.Request, c *call, form url.Values, s *session) bool {
+	token := p.personToken("logout", s)
+	decision := form.Get("decision")
+	answers := r.Method == http.MethodPost && decision != "" && same(form.Get("token"), token) && p.sameOrigin(r)
+	if answers && decision == "logout" {
+		return true
+	}
+	c.event.Operation = "" // nothing ended
+	if answers {
+		p.writeWith(w, r, http.StatusOK, form, "", page.Stayed{})
+		return false
+	}
+	ask := page.Logout{Action: p.config.Issuer + "/logout", Person: personName(&s.Account)}
+	ask.Hidden = append(ask.Hidden, page.Field{Name: "ui_locales", Value: languageOf(r, form)}) // as it was chosen on the page
+	for _, name := range []string{"client_id", "post_logout_redirect_uri", "state", "id_token_hint"} {
+		if v := form.Get(name); v != "" {
+			ask.Hidden = append(ask.Hidden, page.Field{Name: name, Value: v})
+		}
+	}
+	p.writeWith(w, r, http.StatusOK, form, token, ask)
+	return false
+}
+
+// overHinted ends the session of an ID token, whatever is kept of it: what clients have out of it is good no longer. It says whether
+// there was anything to end.
+func (p *Provider) overHinted(ctx context.Context, c *call, hint *hinted) (ended bool, unreached []called, err error) {
+	if hint.SID == "" || hint.IssuedAt == nil || p.now().Sub(hint.IssuedAt.Time()) > p.state.longest {
+		return false, nil, nil // nothing lives that is so old
+	}
+	if over, err := p.state.marked(ctx, "ended", hint.SID); over || err != nil {
+		return false, nil, err
+	}
+	s, err := p.sessionBySID(ctx, hint.SID)
+	if err != nil {
+		return false, nil, err
+	}
+	if s == nil { // nobody is left to be told
+		s = &session{SID: hint.SID}
+		s.Account.ID, _ = strings.CutPrefix(hint.Subject, p.config.Tenant+":")
+	}
+	c.of(p, s)
+	unreached, err = p.over(ctx, s, "logout")
+	return err == nil, unreached, err
 }
 
 func (p *Provider) sameOrigin(r *http.Request) bool {
@@ -178,8 +204,17 @@ type unresolved string
 func (u unresolved) Name(string) string { return string(u) }
 
 // over ends a session, and tells its clients (OpenID Connect Back-Channel Logout 1.0). It gives those that could not be
-// told.
-func (p *Provider) over(ctx context.Context, s *session) (unreached []called, err error) {
+// told. Why it ended is in the trail before it counts.
+func (p *Provider) over(ctx context.Context, s *session, why string) (unreached []called, err error) {
+	e := p.sessionEnded(s)
+	e.Cause = why
+	if c := callOf(ctx); c != nil {
+		e.Remote, e.Attempt = c.event.Remote, c.event.Attempt
+		e.Sealed.Source, e.Sealed.Agent = c.event.Sealed.Source, c.event.Sealed.Agent
+	}
+	if err := p.config.Recorder.Record(ctx, &e); err != nil {
+		return nil, fmt.Errorf("oidc: it cannot be recorded: %w", err)
+	}
 	clients, err := p.end(ctx, s)
 	if err != nil {
 		return nil, err
@@ -214,11 +249,18 @@ const (
 	tellTries   = 2
 )
 
+// sessionEnded begins the event of the end of a session.
+func (p *Provider) sessionEnded(s *session) audit.Event {
+	now := p.now()
+	return audit.Event{ID: audit.NewID(now), Time: now, Service: audit.ServiceOIDC, Operation: audit.OperationSessionEnd, Establishment: p.config.Tenant,
+		Session: s.SID, Subject: audit.Identifier{Type: audit.SubjectType, Value: p.subject(&s.Account)}, Outcome: audit.Success, Sealed: audit.Sealed{Account: s.Account.ID}}
+}
+
 // tell sends a logout token.
 func (p *Provider) tell(ctx context.Context, s *session, c *client.Client) error {
 	now := time.Now()
-	e := audit.Event{ID: audit.NewID(p.now()), Time: p.now(), Service: audit.ServiceOIDC, Operation: audit.OperationSessionEnd, Establishment: p.config.Tenant,
-		Client: c.ID(), Session: s.SID, Subject: audit.Identifier{Type: audit.SubjectType, Value: p.subject(&s.Account)}, Outcome: audit.Success}
+	e := p.sessionEnded(s)
+	e.Client = c.ID()
 	claims := map[string]any{
 		"iss": p.config.Issuer, "aud": c.ID(), "sub": p.subject(&s.Account), "sid": s.SID, "jti": e.ID.String(), "iat": now.Unix(),
 		"exp":    now.Add(2 * time.Minute).Unix(),

@@ -66,7 +66,7 @@ func TestLogout(t *testing.T) {
 		said["jti"] == nil || said["iat"] == nil {
 		t.Errorf("the logout token: %v", said)
 	}
-	if events := h.trail(audit.OperationSessionEnd); len(events) != 1 || events[0].Client != "told" || events[0].Session != id["sid"] {
+	if events := h.trail(audit.OperationSessionEnd); len(events) != 2 || events[0].Client != "" || events[0].Cause != "logout" || events[1].Client != "told" || events[0].Session != id["sid"] || events[1].Session != id["sid"] {
 		t.Errorf("%+v", events)
 	}
 
@@ -144,6 +144,96 @@ func TestLogoutLate(t *testing.T) {
 	if a := b.get(to); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("again: %d", a.StatusCode)
 	}
+}
+
+// TestLogoutLapsed: a session that was idle for too long still has grants, with offline_access for hours. Who logs out then is told that it
+// is over: so it is, for every client, and the trail says so.
+func TestLogoutLapsed(t *testing.T) {
+	told := make(chan string, 8)
+	other := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { told <- r.PostFormValue("logout_token") }))
+	t.Cleanup(other.Close)
+	for name, logout := range map[string]func(b *browser, to string) answer{
+		"in its browser": func(b *browser, to string) answer { return b.get(to) },
+		"in another":     func(b *browser, to string) answer { return b.house.browser().get(to) },
+		"in its browser, where there is another by now": func(b *browser, to string) answer {
+			b.login(b.get(b.request("prompt", "login")), "card", "bob").answered(t)
+			return b.get(to)
+		},
+	} {
+		h := openHouse(t, func(c *Config, _ *client.Options) {
+			c.BackChannel, c.SessionIdle, c.RefreshToken, c.Attempt = other.Client(), 30*time.Minute, 4*time.Hour, time.Hour
+			c.Store = NewMemoryStore(64<<20, c.Now) // it keeps nothing for longer than it was told to
+		}, web(t), web(t, func(r *client.Registration) { r.ID, r.BackchannelLogoutURI = "told", other.URL }))
+		b := h.browser()
+		got := h.entered(b)
+		b.follow(b.get(h.request("client_id", "told", "scope", "openid offline_access"))).answered(t)
+		h.wait(31 * time.Minute)
+		if led := led(b, b.get(h.request("prompt", "none"))); led != "login_required" {
+			t.Fatalf("%s: the session has not lapsed: %s", name, led)
+		}
+		to := h.config.Issuer + "/logout?id_token_hint=" + got.ID
+		if a := logout(b, to); a.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", name, a.StatusCode)
+		}
+		if h.refreshes(got) {
+			t.Errorf("%s: the refresh token is good after the logout", name)
+		}
+		sid := h.claimsOf(got.ID)["sid"]
+		select {
+		case token := <-told:
+			if h.claimsOf(token)["sid"] != sid {
+				t.Errorf("%s: told of %v", name, h.claimsOf(token))
+			}
+		default:
+			t.Errorf("%s: the other client was not told", name)
+		}
+		events := h.trail(audit.OperationSessionEnd)
+		if len(events) != 2 || events[0].Session != sid || events[0].Subject.Value != "etab1:a1" || events[0].Cause != "logout" {
+			t.Errorf("%s: recorded %+v", name, events)
+		}
+		// It is over once.
+		logout(b, to)
+		if again := h.trail(audit.OperationSessionEnd); len(again) != len(events) {
+			t.Errorf("%s: ended again: %+v", name, again[len(events):])
+		}
+	}
+}
+
+// TestLogoutForgotten: of a session of which nothing is kept the end is remembered all the same, for what may have been granted out of it.
+func TestLogoutForgotten(t *testing.T) {
+	h := openHouse(t, func(c *Config, _ *client.Options) { c.Store = NewMemoryStore(64<<20, c.Now) }, web(t))
+	got := h.entered(h.browser())
+	sid, _ := h.claimsOf(got.ID)["sid"].(string)
+	if err := h.state.store.Delete(t.Context(), h.state.key("sid", sid)); err != nil {
+		t.Fatal(err)
+	}
+	h.browser().get(h.config.Issuer + "/logout?id_token_hint=" + got.ID)
+	if h.refreshes(got) {
+		t.Error("the refresh token is good after the logout")
+	}
+	events := h.trail(audit.OperationLogout)
+	if len(events) != 1 || events[0].Session != sid || events[0].Subject.Value != "etab1:a1" || events[0].Outcome != audit.Success {
+		t.Errorf("recorded %+v", events)
+	}
+	// Of what is so old that nothing can live any more, nothing is remembered: a token is shown as often as somebody likes.
+	h.wait(h.state.longest + time.Hour)
+	h.browser().get(h.config.Issuer + "/logout?id_token_hint=" + got.ID)
+	if again := h.trail(audit.OperationLogout); len(again) != 1 {
+		t.Errorf("recorded %+v", again)
+	}
+}
+
+// entered are the tokens of alice, who logs in for the client web.
+func (h *house) entered(b *browser) tokens {
+	h.Helper()
+	_, got := h.ask("/token", redeeming(b.login(b.get(h.request("scope", "openid offline_access")), "card", "alice").answered(h.T).Get("code")))
+	return got
+}
+
+func (h *house) refreshes(got tokens) bool {
+	h.Helper()
+	status, _ := h.ask("/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {got.Refresh}})
+	return status == http.StatusOK
 }
 
 func (h *house) claimsExpiry(token string) float64 {

@@ -34,7 +34,7 @@ func (p *Provider) standing(r *http.Request) (*session, *authn.Account, error) {
 	case err != nil && !errors.Is(err, authn.ErrNoAccount):
 		return nil, nil, err
 	}
-	_, err = p.over(r.Context(), s)
+	_, err = p.over(r.Context(), s, "the account is closed")
 	return nil, nil, err
 }
 

@@ -23,6 +23,8 @@ type session struct {
 	Seen    time.Time     `json:"seen"`
 	// Clients are those that have tokens out of the session: they are told when it ends.
 	Clients []string `json:"clients,omitempty"`
+	// Held is until when at most they have something out of it: so long it is kept, also when it has lapsed, to be ended.
+	Held time.Time `json:"held,omitzero"`
 	// Moved says that the session has another cookie by now.
 	Moved bool `json:"moved,omitempty"`
 
@@ -64,7 +66,27 @@ func (p *Provider) sessionEnd(s *session) time.Time {
 	return end
 }
 
+// keptUntil is until when a session is in the store.
+func (p *Provider) keptUntil(s *session) time.Time {
+	end := p.sessionEnd(s)
+	if s.Held.After(end) {
+		return s.Held
+	}
+	return end
+}
+
+// session is one of which something may come.
 func (p *Provider) session(ctx context.Context, key string) (*session, error) {
+	s, err := p.kept(ctx, key)
+	if s == nil || err != nil || !p.now().Before(p.sessionEnd(s)) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// kept is a session that has not ended. It may have lapsed, while clients have something out of it: nothing comes of it any more but
+// its end.
+func (p *Provider) kept(ctx context.Context, key string) (*session, error) {
 	text, err := p.state.store.Get(ctx, key)
 	if err != nil {
 		if errors.Is(err, ErrNotFound) {
@@ -76,7 +98,7 @@ func (p *Provider) session(ctx context.Context, key string) (*session, error) {
 	if err := json.Unmarshal(text, s); err != nil {
 		return nil, err
 	}
-	if s.Moved || !p.now().Before(p.sessionEnd(s)) {
+	if s.Moved || !p.now().Before(p.keptUntil(s)) {
 		return nil, nil
 	}
 	if ended, err := p.state.marked(ctx, "ended", s.SID); ended || err != nil {
@@ -95,7 +117,7 @@ func (p *Provider) keep(ctx context.Context, w http.ResponseWriter, s *session) 
 	if err != nil {
 		return err
 	}
-	cookie, old, end := random(), s.key, p.sessionEnd(s)
+	cookie, old, end := random(), s.key, p.keptUntil(s)
 	s.key, s.stored = p.state.key("session", cookie), text
 	if err := p.state.store.Put(ctx, s.key, text, end); err != nil {
 		return err
@@ -132,17 +154,23 @@ func (p *Provider) move(ctx context.Context, s *session) error {
 		if now == nil {
 			return errSessionOver
 		}
-		s.Clients, s.stored = now.Clients, now.stored
+		s.Clients, s.Held, s.stored = now.Clients, now.Held, now.stored
 	}
 	return errBusy
 }
 
-// told remembers that a client has a grant out of the session, or that the session is used: its person is there.
-func (p *Provider) told(ctx context.Context, s *session, client string) error {
-	return p.amend(ctx, s, client, func(s *session) { s.Seen = p.now() })
+// told remembers that a client has a grant out of the session, and until when at most; its person is there.
+func (p *Provider) told(ctx context.Context, s *session, client string, until time.Time) error {
+	return p.amend(ctx, s, client, func(s *session) {
+		s.Seen = p.now()
+		if until.After(s.Held) {
+			s.Held = until
+		}
+	})
 }
 
-// holds remembers that a client has a grant out of the session, while nobody is there: an idle session grows no younger by it.
+// holds remembers that a client has a grant out of the session, while nobody is there: an idle session grows no younger by it. The
+// grant is no longer than the one on which it stands.
 func (p *Provider) holds(ctx context.Context, s *session, client string) error {
 	return p.amend(ctx, s, client, func(*session) {})
 }
@@ -159,7 +187,7 @@ func (p *Provider) amend(ctx context.Context, s *session, client string, change 
 		if err != nil {
 			return err
 		}
-		end := p.sessionEnd(s)
+		end := p.keptUntil(s)
 		switch swapped, err := p.state.store.Swap(ctx, s.key, s.stored, text, end); {
 		case err != nil:
 			return err
@@ -173,7 +201,7 @@ func (p *Provider) amend(ctx context.Context, s *session, client string, change 
 			}
 			return p.state.put(ctx, p.state.key("sid", s.SID), s.key, end)
 		}
-		now, err := p.session(ctx, s.key)
+		now, err := p.kept(ctx, s.key)
 		if err != nil {
 			return err
 		}
@@ -190,7 +218,7 @@ const tries = 32
 
 var (
 	errSessionOver = errors.New("oidc: the session has ended meanwhile")
-	errBusy        = errors.New("oidc: a session that is written by too many at once")
+	errBusy        = errors.New("oidc: a session or an attempt that is written by too many at once")
 )
 
 // end ends a session: nothing is found by its cookie, and what clients have out of it is good no longer, also what a request
@@ -223,7 +251,7 @@ func (p *Provider) end(ctx context.Context, s *session) (clients []string, err e
 	return clients, p.state.store.Delete(ctx, p.state.key("sid", s.SID))
 }
 
-// sessionBySID finds a session by the claim sid of a token of ours.
+// sessionBySID finds a session by the claim sid of a token of ours, also one that has lapsed.
 func (p *Provider) sessionBySID(ctx context.Context, sid string) (*session, error) {
 	var key string
 	if err := p.state.get(ctx, p.state.key("sid", sid), &key); err != nil {
@@ -232,7 +260,7 @@ func (p *Provider) sessionBySID(ctx context.Context, sid string) (*session, erro
 		}
 		return nil, err
 	}
-	return p.session(ctx, key)
+	return p.kept(ctx, key)
 }
 
 // origin of an address: scheme, host and port.
