@@ -52,6 +52,7 @@ type call struct {
 	subject     string      // the token that is exchanged
 	sid         string      // of its session
 	consent     string      // on which its grant stands
+	attempt     []byte      // that the request is of, as it was read
 	outage      error       // of the store, or of a federation
 	party       *party      // of a federation: the client, if it is not registered otherwise
 	pages       authn.Pages // of the attempt that a form was sent to
@@ -186,6 +187,9 @@ func (p *Provider) failed(ctx context.Context, err error) {
 		var known goidc.Error
 		if errors.As(err, &known) {
 			c.code = string(known.Code)
+		}
+		if c.endpoint == endpointAuthorize && c.event.Operation == "" {
+			c.event.Operation = audit.OperationAuthorization // refused by the library, before anybody was asked
 		}
 	}
 }

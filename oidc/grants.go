@@ -128,68 +128,6 @@ func found(err error) error {
 	return err
 }
 
-// SaveSession keeps an attempt while it goes on.
-func (s *state) SaveSession(ctx context.Context, as *goidc.AuthnSession) error {
-	key := s.key("attempt", as.ID)
-	if as.Status != goidc.StatusPending {
-		if err := s.store.Delete(ctx, key); err != nil {
-			return err
-		}
-		s.strangers.leave(key)
-		return nil
-	}
-	until := time.Unix(int64(as.ExpiresAt), 0)
-	text, err := marshal(as)
-	if err != nil {
-		return err
-	}
-	if err := s.begun(ctx, key, entry{value: text}.size(key), until); err != nil {
-		return err
-	}
-	if as.PushedAuthReqID != "" && as.PolicyID == "" {
-		err = s.put(ctx, s.key("pushed", as.PushedAuthReqID), as.ID, until)
-	}
-	if err == nil {
-		err = s.store.Put(ctx, key, text, until)
-	}
-	if err != nil {
-		s.unbegun(ctx, key)
-	}
-	return err
-}
-
-func (s *state) Session(ctx context.Context, id string) (*goidc.AuthnSession, error) {
-	as := &goidc.AuthnSession{}
-	if err := s.get(ctx, s.key("attempt", id), as); err != nil {
-		return nil, found(err)
-	}
-	if as.Store == nil {
-		as.Store = map[string]any{}
-	}
-	return as, nil
-}
-
-// SessionByPushedAuthReqID gives a pushed request to the first who asks for it (RFC 9126 section 4).
-func (s *state) SessionByPushedAuthReqID(ctx context.Context, id string) (*goidc.AuthnSession, error) {
-	var attempt string
-	key := s.key("pushed", id)
-	if err := s.get(ctx, key, &attempt); err != nil {
-		return nil, found(err)
-	}
-	as, err := s.Session(ctx, attempt)
-	if err != nil {
-		return nil, err
-	}
-	first, err := s.once(ctx, "pushed-used", id, time.Unix(int64(as.ExpiresAt), 0))
-	if err != nil {
-		return nil, err
-	}
-	if !first {
-		return nil, goidc.ErrNotFound
-	}
-	return as, s.store.Delete(ctx, key)
-}
-
 // A record is a grant at rest. Code and refresh token stand in it by their digests alone; the refresh token that goes out with
 // the code is sealed under the code.
 type record struct {

@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -9,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -21,65 +19,6 @@ import (
 	"sceau/oidc/client"
 	"sceau/oidc/page"
 )
-
-// An attempt is what is kept, beside the parameters of the request, from a client's request to its end.
-type attempt struct {
-	// Binding is the digest of a cookie of the browser that began it: another browser that is led to its address has no part in
-	// it (O8: an attacker's own attempt, finished by his victim).
-	Binding  string `json:"binding"`
-	Token    string `json:"token"` // that forms carry
-	Language string `json:"language"`
-	Locales  string `json:"locales,omitempty"`
-	// Began is when.
-	Began time.Time `json:"began"`
-	// Hint is the sub that the client means (id_token_hint), verified.
-	Hint  string     `json:"hint,omitempty"`
-	Again page.Again `json:"again,omitempty"`
-	// Refused is what each means refused last, until its page has said it.
-	Refused map[string]refused         `json:"refused,omitempty"`
-	States  map[string]json.RawMessage `json:"states,omitempty"` // of the means
-	// Shown is what the person was asked to consent to, and Agreed what he consented to, in this attempt.
-	Shown  string `json:"shown,omitempty"`
-	Agreed string `json:"agreed,omitempty"`
-}
-
-// A refused is a Refusal without its cause.
-type refused struct {
-	Reason     authn.Reason  `json:"reason"`
-	RetryAfter time.Duration `json:"retry,omitempty"`
-}
-
-const attemptCookie = "__Secure-sceau-attempt"
-
-// lastCookie remembers by which means this browser authenticated. It is a convenience and proves nothing.
-const lastCookie = "__Secure-sceau-means"
-
-// begin prepares an attempt. The parameters of the request are checked.
-func (p *Provider) begin(r *http.Request, as *goidc.AuthnSession, _ *goidc.Client) bool {
-	a := &attempt{Token: random(), Began: p.now()}
-	if pushed := (&attempt{}); getStore(as.Store, pushed) == nil {
-		a.Locales, a.Hint = pushed.Locales, pushed.Hint
-	}
-	if c := callOf(r.Context()); c != nil {
-		if c.locales != "" {
-			a.Locales = c.locales
-		}
-		if c.hint != "" {
-			a.Hint = c.hint
-		}
-	}
-	a.Language = page.Language("", a.Locales, r.Header.Get("Accept-Language"))
-	return putStore(as.Store, a) == nil
-}
-
-// pushed keeps of a pushed request what the library does not.
-func (p *Provider) pushed(ctx context.Context, as *goidc.AuthnSession, _ *goidc.Client) error {
-	c := callOf(ctx)
-	if c == nil {
-		return errors.New("oidc: a request that did not come through the front")
-	}
-	return putStore(as.Store, &attempt{Locales: c.locales, Hint: c.hint})
-}
 
 // A visit is one request of a browser to an attempt.
 type visit struct {
@@ -95,12 +34,22 @@ type visit struct {
 	agreed  string // the id of the consent; empty where none was asked
 }
 
-// serve is asked by the library for every request of a browser to an attempt, the first included.
+// serve is asked by the library for every request of a browser to an attempt, the first included. Every end of an attempt is recorded:
+// as a consent that was refused, or as an authorization.
 func (p *Provider) serve(w http.ResponseWriter, r *http.Request, as *goidc.AuthnSession, c *goidc.Client) (goidc.Status, error) {
 	v := &visit{Provider: p, w: w, r: r, as: as, attempt: &attempt{}, call: callOf(r.Context())}
 	if v.call == nil {
 		return goidc.StatusFailure, errors.New("oidc: a request that did not come through the front")
 	}
+	status, err := v.visited(c)
+	if status != goidc.StatusPending && v.call.event.Operation == "" {
+		v.call.event.Operation = audit.OperationAuthorization
+	}
+	return status, err
+}
+
+func (v *visit) visited(c *goidc.Client) (goidc.Status, error) {
+	p, w, r, as := v.Provider, v.w, v.r, v.as
 	var err error
 	if v.client, err = p.asks(r.Context(), v.call, c.ID); temporary(err) {
 		return goidc.StatusFailure, err
@@ -113,7 +62,7 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request, as *goidc.Authn
 	v.call.event.Client, v.call.event.Attempt = c.ID, as.ID
 	if !v.client.AllowsRedirect(as.RedirectURI) {
 		// It was registered when the attempt began. Nothing leads there now, an error neither (O3).
-		v.call.event.Operation = audit.OperationAuthorization
+		v.call.event.Operation, v.call.event.Outcome = audit.OperationAuthorization, audit.Refused
 		v.call.cause, v.call.code = errors.New("redirect_uri is not registered any more"), string(goidc.ErrorCodeInvalidRequest)
 		v.Provider.write(w, r, http.StatusBadRequest, page.Error{Code: v.call.code, AuditID: v.call.event.ID.String()})
 		return goidc.StatusPending, nil
@@ -152,8 +101,7 @@ func (v *visit) serve() (goidc.Status, error) {
 	}
 	if !v.bound() {
 		v.write(http.StatusForbidden, page.Expired{})
-		v.call.event.Operation = audit.OperationAuthorization
-		v.call.cause, v.call.code = errors.New("a browser that did not begin the attempt"), string(goidc.ErrorCodeAccessDenied)
+		v.stranger("a browser that did not begin the attempt")
 		return goidc.StatusPending, nil
 	}
 	if lang := v.r.URL.Query().Get("lang"); lang != "" && v.r.Method == http.MethodGet {
@@ -161,8 +109,7 @@ func (v *visit) serve() (goidc.Status, error) {
 	}
 	if v.r.Method == http.MethodPost && !v.ours() {
 		v.write(http.StatusForbidden, page.Expired{Restart: v.address()})
-		v.call.event.Operation = audit.OperationAuthorization
-		v.call.cause, v.call.code = errors.New("a form without the token of the attempt, or from another site"), string(goidc.ErrorCodeAccessDenied)
+		v.stranger("a form without the token of the attempt, or from another site")
 		return goidc.StatusPending, nil
 	}
 	var err error
@@ -189,6 +136,12 @@ func (v *visit) serve() (goidc.Status, error) {
 	}
 	v.write(http.StatusNotFound, page.Error{Code: "not_found", Return: v.address()})
 	return goidc.StatusPending, nil
+}
+
+// stranger records a request that has no part in the attempt. It is no fault of ours, and no end of the attempt.
+func (v *visit) stranger(cause string) {
+	v.call.event.Operation, v.call.event.Outcome = audit.OperationAuthorization, audit.Refused
+	v.call.cause, v.call.code = errors.New(cause), string(goidc.ErrorCodeAccessDenied)
 }
 
 // first answers the request of the client: by a code where a session satisfies it, else by leading to the attempt.
@@ -470,55 +423,4 @@ func (v *visit) open() (bool, error) {
 	v.login, v.session = nil, nil
 	_, err = v.over(v.r.Context(), s, "the account is closed")
 	return false, err
-}
-
-// unredirected writes the page of an error that cannot be told to the client: nobody knows whose browser is to be led where.
-func (p *Provider) unredirected(w http.ResponseWriter, r *http.Request, err error) error {
-	if b, ok := w.(*buffer); ok {
-		b.drop() // an attempt that answered, and then could not be kept
-	}
-	c := callOf(r.Context())
-	var known goidc.Error
-	code := string(goidc.ErrorCodeInternalError)
-	if errors.As(err, &known) {
-		code = string(known.Code)
-	}
-	status := http.StatusBadRequest
-	id := ""
-	if c != nil {
-		c.cause, c.code, id = err, code, c.event.ID.String()
-	}
-	switch {
-	case c != nil && c.outage != nil:
-		code, status = "temporarily_unavailable", http.StatusServiceUnavailable
-		c.code, c.event.Outcome = code, audit.Fault
-	case code == string(goidc.ErrorCodeInternalError):
-		status = http.StatusInternalServerError
-	case c != nil && c.endpoint == endpointAttempt && code == string(goidc.ErrorCodeInvalidRequest):
-		// There is no such attempt any more: somebody went back, or to lunch.
-		p.write(w, r, status, page.Expired{})
-		return nil
-	}
-	p.write(w, r, status, page.Error{Code: code, AuditID: id})
-	return nil
-}
-
-// write writes a page that belongs to no attempt.
-func (p *Provider) write(w http.ResponseWriter, r *http.Request, status int, value any) {
-	p.writeWith(w, r, status, r.URL.Query(), "", value)
-}
-
-// languageOf is the language in which a request is answered that belongs to no attempt.
-func languageOf(r *http.Request, form url.Values) string {
-	return page.Language(r.URL.Query().Get("lang"), form.Get("ui_locales"), r.Header.Get("Accept-Language"))
-}
-
-// writeWith does it with the parameters of the request, and with the token that forms of the page carry.
-func (p *Provider) writeWith(w http.ResponseWriter, r *http.Request, status int, form url.Values, token string, value any) {
-	language := languageOf(r, form)
-	name := p.config.Names[language]
-	if name == "" {
-		name = p.config.Names["fr"]
-	}
-	p.pages.For(r, language, page.View{Static: p.path + "/static", Establishment: name, Token: token, Support: p.config.Support}).Write(w, r, status, value)
 }

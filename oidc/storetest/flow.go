@@ -121,12 +121,25 @@ func (r *replicas) userinfo(at int, access string) int {
 // login begins at one, goes on at the next with each step, and gives the code.
 func (r *replicas) login(at int) string {
 	r.Helper()
+	attempt := r.enter(at)
+	a := r.ask((at+3)%len(r.all), http.MethodGet, attempt+"/go", nil)
+	code := answered(a).Get("code")
+	if code == "" {
+		r.Fatalf("no code: %d %q", a.StatusCode, a.Header.Get("Location"))
+	}
+	return code
+}
+
+// enter is a login that was not answered yet: the address of its attempt.
+func (r *replicas) enter(at int, changed ...string) string {
+	r.Helper()
 	next := func() int { at = (at + 1) % len(r.all); return at }
-	a := r.authorize(at)
+	a := r.authorize(at, changed...)
 	attempt := a.Header.Get("Location")
 	if !strings.HasPrefix(attempt, issuer+"/authorize/") {
 		r.Fatalf("%d %q", a.StatusCode, attempt)
 	}
+	attempt = strings.TrimSuffix(attempt, "/m/only") + "/m/only" // who is there is asked by a page
 	form := r.ask(next(), http.MethodGet, attempt, nil)
 	var text strings.Builder
 	for buf := make([]byte, 32<<10); ; {
@@ -142,12 +155,7 @@ func (r *replicas) login(at int) string {
 	if a.StatusCode != http.StatusOK {
 		r.Fatalf("login: %d", a.StatusCode)
 	}
-	a = r.ask(next(), http.MethodGet, strings.TrimSuffix(attempt, "/m/only")+"/go", nil)
-	code := answered(a).Get("code")
-	if code == "" {
-		r.Fatalf("no code: %d %q", a.StatusCode, a.Header.Get("Location"))
-	}
-	return code
+	return strings.TrimSuffix(attempt, "/m/only")
 }
 
 func redeeming(code string) url.Values {
@@ -203,6 +211,10 @@ func flow(t *testing.T, stores []oidc.Store) {
 			t.Errorf("%s: %d times", name, good)
 		}
 	}
+	attempt := r.enter(0, "prompt", "login")
+	once("an attempt", func(at int) bool {
+		return answered(r.ask(at, http.MethodGet, attempt+"/go", nil)).Get("code") != ""
+	})
 	code := answered(r.authorize(0, "prompt", "none")).Get("code")
 	once("a code", func(at int) bool { status, _ := r.token(at, redeeming(code)); return status == http.StatusOK })
 	_, second := r.token(0, redeeming(answered(r.authorize(last, "prompt", "none")).Get("code")))
