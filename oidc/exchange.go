@@ -240,7 +240,7 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, for
 		c.event.Outcome = audit.Refused
 		refuse(b, http.StatusBadRequest, c.code, "")
 	default:
-		asks := &bridge.Client{ID: known.ID(), ByCertificate: how.Method() == client.TLS}
+		asks := &bridge.Client{ID: known.ID(), ByCertificate: how.Method() == client.TLS, Rule: known.Session()}
 		if certificate := how.Certificate(); certificate != nil {
 			asks.Certificate = certificate.Raw()
 			if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 { // not, where another ended the connection and says what it was shown

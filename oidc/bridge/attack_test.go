@@ -46,7 +46,7 @@ func TestH1HolderMismatch(t *testing.T) {
 		}
 		t.Run(name+" by another person", func(t *testing.T) {
 			r.t = t
-			r.refused(want, &bridge.Client{ID: client, Certificate: pki.BobEHealth.DER, ByCertificate: true}, f)
+			r.refused(want, &bridge.Client{ID: client, Certificate: pki.BobEHealth.DER, ByCertificate: true, Rule: rule{age: 4 * time.Hour}}, f)
 		})
 		// The same key and the same name in another certificate: it may be revoked where this one is not.
 		t.Run(name+" by another certificate of the same key", func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestH1HolderMismatch(t *testing.T) {
 			if want == bridge.BadActorToken {
 				t.Skip("the subject token is bound to another")
 			}
-			r.refused(want, &bridge.Client{ID: client, Certificate: another(t, &pki.AliceEHealthP256).DER, ByCertificate: true}, f)
+			r.refused(want, &bridge.Client{ID: client, Certificate: another(t, &pki.AliceEHealthP256).DER, ByCertificate: true, Rule: rule{age: 4 * time.Hour}}, f)
 		})
 		t.Run(name+" without certificate", func(t *testing.T) {
 			r.t = t
@@ -502,8 +502,8 @@ func TestO6ClientConfusion(t *testing.T) {
 	r := newRig(t)
 	f := r.tokenForm(opaque(psc), "scope", "x")
 	r.refused(bridge.NotByCertificate, &bridge.Client{ID: client, Certificate: r.holder.DER}, f) // by a secret, beside a certificate
-	r.refused(bridge.WrongClient, &bridge.Client{ID: "another", Certificate: r.holder.DER, ByCertificate: true}, f)
-	r.refused(bridge.BadRequest, &bridge.Client{Certificate: r.holder.DER, ByCertificate: true}, f)
+	r.refused(bridge.WrongClient, &bridge.Client{ID: "another", Certificate: r.holder.DER, ByCertificate: true, Rule: rule{age: 4 * time.Hour}}, f)
+	r.refused(bridge.BadRequest, &bridge.Client{Certificate: r.holder.DER, ByCertificate: true, Rule: rule{age: 4 * time.Hour}}, f)
 	r.refused(bridge.BadRequest, nil, f)
 	if r.psc.asked > 1 {
 		t.Errorf("the upstream was asked %d times", r.psc.asked)

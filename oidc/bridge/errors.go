@@ -34,7 +34,7 @@ const (
 	NotByCertificate               // the client was not authenticated by its certificate, where the profile demands it
 	AlreadyExchanged               // a token that is good once was exchanged before
 	NoAuthentication               // it does not say when and how a person was authenticated
-	WeakAuthentication             // at a level (acr) that is not admitted
+	WeakAuthentication             // in a way (amr) that the client does not admit, or at a level (acr) that is not of an upstream
 	AuthenticationTooOld           // the person was authenticated too long ago (EXI FI 25), or in the future
 	UnknownSubject                 // whose token it is, nobody here knows
 	BadActorToken                  // the actor token is refused; the cause says by which of the reasons above
@@ -77,7 +77,7 @@ var refusals = [...]refusal{
 	NotByCertificate:        {"client not authenticated by its certificate", "invalid_client", http.StatusUnauthorized},
 	AlreadyExchanged:        {"token exchanged before", "invalid_request", 0},
 	NoAuthentication:        {"no authentication of a person", "invalid_request", 0},
-	WeakAuthentication:      {"authentication at a level that is not admitted", "invalid_request", 0},
+	WeakAuthentication:      {"authentication that is not admitted", "invalid_request", 0},
 	AuthenticationTooOld:    {"authentication too old", "invalid_request", 0},
 	UnknownSubject:          {"subject not known", "invalid_request", 0},
 	BadActorToken:           {"actor token not valid", "invalid_request", 0},

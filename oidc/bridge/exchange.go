@@ -249,19 +249,27 @@ func (e *exchange) prove(w way, h holder) (proven, error) {
 	return p, nil
 }
 
-// authenticated bounds what is made by the age of the authentication (EXI FI 25): a session is not kept young by exchanging its tokens.
+// authenticated holds the authentication against the rule of the client that asks: what another was given by a weaker or an older one is
+// not exchanged for what this one would have refused (EXI FI 24). It bounds what is made by the age of the authentication (EXI FI 25): a
+// session is not kept young by exchanging its tokens.
 func (e *exchange) authenticated(p *proven) error {
-	at := p.token.AuthTime
-	if at.IsZero() {
-		if p.to == AccessToken || p.to == JWT {
-			return nil // a service acts for itself: nobody was authenticated, and nobody is said to have been
+	at, rule := p.token.AuthTime, e.client.Rule
+	if at.IsZero() { // a service acts for itself: nobody was authenticated, and nobody is said to have been
+		p.token.Methods = nil
+		if p.to != AccessToken && p.to != JWT {
+			return refuse(NoAuthentication, "")
 		}
-		return refuse(NoAuthentication, "")
 	}
 	if at.After(e.now.Add(e.x.config.Assertions.Skew)) {
 		return refuse(AuthenticationTooOld, "in the future")
 	}
-	end := at.Add(e.x.config.MaximumAge)
+	if rule == nil || !rule.Admits(p.token.Methods) {
+		return refuse(WeakAuthentication, "the client does not admit it")
+	}
+	if at.IsZero() {
+		return nil
+	}
+	end := at.Add(min(e.x.config.MaximumAge, rule.MaxAuthenticationAge()))
 	if !end.After(e.now) {
 		return refuse(AuthenticationTooOld, "")
 	}

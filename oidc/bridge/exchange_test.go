@@ -468,7 +468,7 @@ func TestPolicies(t *testing.T) {
 			}
 			r.refused(bridge.Denied, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Actor = &bridge.Actor{Subject: "x"} }), saml1...))
 			r.refused(bridge.Denied, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Scope = []string{"admin"} }), "requested_token_type", bridge.SAML1.String()))
-			r.refused(bridge.Denied, &bridge.Client{ID: "another", Certificate: r.holder.DER}, r.tokenForm(token, saml1...))
+			r.refused(bridge.Denied, &bridge.Client{ID: "another", Certificate: r.holder.DER, Rule: rule{age: 4 * time.Hour}}, r.tokenForm(token, saml1...))
 			if name == "cedar" { // the example wants a key in hardware
 				r.refused(bridge.Denied, r.client(), r.samlForm(r.assertion(nil), "scope", "records"))
 				r.refused(bridge.Denied, r.client(), r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Methods = []string{"pwd"} }), saml1...))

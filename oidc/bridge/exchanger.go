@@ -25,6 +25,17 @@ type Client struct {
 	// ByCertificate says that this certificate authenticated the client (tls_client_auth): it is the one that the registration of
 	// the client names, not only one that was there.
 	ByCertificate bool
+	// Rule is what its registration says of the authentication of persons. Without one nobody's token is exchanged.
+	Rule Rule
+}
+
+// A Rule is that of one client for the authentication of persons: the same by which it has its other tokens, so that an exchange gives it
+// none that it would not have otherwise (EXI FI 24 and 25). client.Session of package sceau/oidc/client is one. It is safe for concurrent use.
+type Rule interface {
+	// Admits tells whether an authentication with these references (amr) will do.
+	Admits(references []string) bool
+	// MaxAuthenticationAge is how old an authentication may be.
+	MaxAuthenticationAge() time.Duration
 }
 
 // A Claim is carried over from token to token, and says which attribute of assertions it is. What no Claim names is left behind.
@@ -53,6 +64,8 @@ type Upstream struct {
 	Confirmed bool
 	// Levels are the admitted values of acr. Required.
 	Levels []string
+	// References says how the person was authenticated where the provider's token has an acr and no amr; nil is UpstreamReferences.
+	References map[string][]string
 	// Claims are names of claims that are carried over; ActorClaims those of the actor token that the client signs (lps_nom).
 	Claims, ActorClaims []string
 }
@@ -181,6 +194,11 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Methods == nil {
 		c.Methods = DefaultMethods()
+	}
+	for i := range c.Upstreams {
+		if c.Upstreams[i].References == nil {
+			c.Upstreams[i].References = UpstreamReferences()
+		}
 	}
 	if c.Catalogue == nil {
 		c.Catalogue = attrs.EHealth

@@ -22,6 +22,12 @@ type MethodRow struct {
 	Method     string
 }
 
+// UpstreamReferences gives the references of a token of Pro Santé Connect, which has an acr and no amr: of its levels two factors are known, and
+// not which (upstream.ProSanteMethods says the same of a login).
+func UpstreamReferences() map[string][]string {
+	return map[string][]string{"eidas1": {"mfa"}, "eidas2": {"mfa"}, "eidas3": {"mfa"}}
+}
+
 // Methods of SAML 2.0 which SAML 1.1 has no word for: AuthenticationMethod is any URI (core 2.4.3).
 const (
 	methodMobile   = "urn:oasis:names:tc:SAML:2.0:ac:classes:MobileTwoFactorUnregistered" // as the ANS writes of an e-CPS

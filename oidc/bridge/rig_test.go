@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -237,7 +238,23 @@ func (r *rig) accessToken(change func(*bridge.Token)) string {
 }
 
 func (r *rig) client() *bridge.Client {
-	return &bridge.Client{ID: client, Certificate: r.holder.DER, ByCertificate: true}
+	return &bridge.Client{ID: client, Certificate: r.holder.DER, ByCertificate: true, Rule: rule{age: 4 * time.Hour}}
+}
+
+// A rule is that of a client; without sets it admits everything, nothing too.
+type rule struct {
+	sets [][]string
+	age  time.Duration
+}
+
+func (r rule) MaxAuthenticationAge() time.Duration { return r.age }
+
+func (r rule) Admits(references []string) bool {
+	return r.sets == nil || slices.ContainsFunc(r.sets, func(set []string) bool { return contains(references, set) })
+}
+
+func contains(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(one string) bool { return !slices.Contains(all, one) })
 }
 
 // form makes a form of name, value, name, value, …

@@ -32,7 +32,7 @@ func (r *rig) serve(registered map[string]*testpki.Leaf) *httptest.Server {
 	r.t.Helper()
 	pki := testpki.Load()
 	authenticate := func(w http.ResponseWriter, q *http.Request, form url.Values) (*bridge.Client, error) {
-		c := &bridge.Client{ID: form.Get("client_id")}
+		c := &bridge.Client{ID: form.Get("client_id"), Rule: rule{age: 4 * time.Hour}}
 		if peers := q.TLS.PeerCertificates; len(peers) > 0 {
 			c.Certificate = peers[0].Raw
 			for _, p := range peers[1:] {

@@ -47,6 +47,11 @@ func (e *exchange) proveUpstream(u *Upstream, h holder) (proven, error) {
 	case !slices.Contains(u.Levels, t.Level):
 		return proven{}, refuse(WeakAuthentication, "")
 	}
+	if len(t.Methods) == 0 {
+		said := *t
+		said.Methods = slices.Clone(u.References[t.Level])
+		t = &said
+	}
 	p := proven{token: *t, end: e.now.Add(u.Lifetime), identifiers: []authn.Identifier{{Type: "sub", Authority: u.Issuer, Value: t.Subject}}}
 	p.token.Subject = "" // his, not ours
 	p.token.Actor, p.token.MayAct = nil, nil

@@ -250,6 +250,7 @@ type ExchangeConfig struct {
 		Lifetime      Duration            `yaml:"lifetime"`
 		Confirmed     bool                `yaml:"confirmed"`
 		Levels        []string            `yaml:"levels"`
+		References    map[string][]string `yaml:"references"`
 		Claims        []string            `yaml:"claims"`
 		ActorClaims   []string            `yaml:"actor-claims"`
 	} `yaml:"upstreams"`

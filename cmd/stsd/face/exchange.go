@@ -82,7 +82,7 @@ func (f *Face) exchange(c *Config, k *ExchangeConfig, e *establishments) (*bridg
 		}
 		e.close = append(e.close, func() error { asks.Close(); return nil })
 		x.Upstreams = append(x.Upstreams, bridge.Upstream{Issuer: u.Issuer, Introspector: asks, Parties: u.Parties, Lifetime: time.Duration(u.Lifetime),
-			Confirmed: u.Confirmed, Levels: u.Levels, Claims: u.Claims, ActorClaims: u.ActorClaims})
+			Confirmed: u.Confirmed, Levels: u.Levels, References: u.References, Claims: u.Claims, ActorClaims: u.ActorClaims})
 	}
 	return x, nil
 }
