@@ -179,9 +179,7 @@ func (p *proven) takeOwn(name string, values [][]byte) error {
 		for _, v := range values {
 			p.token.Methods = append(p.token.Methods, string(v))
 		}
-	case claimLevel:
-		p.token.Level = string(values[0])
-	case claimClient:
+	case claimClient: // acr is for those who read assertions: whoever exchanges one has an acr of his own
 		p.token.ClientID = string(values[0])
 	case claimActor:
 		actor := new(Actor)

@@ -242,7 +242,7 @@ func (e *exchange) prove(w way, h holder) (proven, error) {
 		return proven{}, refuse(WrongIssuer, "not the subject_issuer")
 	}
 	t := &p.token
-	e.event.Methods, e.event.Level, e.event.AuthTime = t.Methods, t.Level, t.AuthTime
+	e.event.Methods, e.event.AuthTime = t.Methods, t.AuthTime
 	if err := e.authenticated(&p); err != nil {
 		return proven{}, err
 	}
@@ -266,6 +266,9 @@ func (e *exchange) authenticated(p *proven) error {
 	if rule == nil || !rule.Admits(p.token.Methods) {
 		return refuse(WeakAuthentication, "the client does not admit it")
 	}
+	// What an acr means is said by each client for itself: that of another, of an assertion or of an upstream is not what this one calls so.
+	p.token.Level = rule.ACR(p.token.Methods)
+	e.event.Level = p.token.Level
 	if at.IsZero() {
 		return nil
 	}

@@ -36,6 +36,8 @@ type Rule interface {
 	Admits(references []string) bool
 	// MaxAuthenticationAge is how old an authentication may be.
 	MaxAuthenticationAge() time.Duration
+	// ACR is the strongest value of acr that references reach for the client, or empty.
+	ACR(references []string) string
 }
 
 // A Claim is carried over from token to token, and says which attribute of assertions it is. What no Claim names is left behind.
@@ -85,7 +87,7 @@ type Assertions struct {
 	// Skew is how far the clock of a token service may differ; at most ten minutes. It lengthens nothing.
 	Skew time.Duration
 
-	// Issuer is ours, as we write it. An assertion of this issuer has sub, amr, acr and act as we wrote them. Empty: none is written.
+	// Issuer is ours, as we write it. An assertion of this issuer has sub, amr and act as we wrote them. Empty: none is written.
 	Issuer string
 	// Signing gives the key whose turn it is.
 	Signing func(at time.Time) (Signing, error)

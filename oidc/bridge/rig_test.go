@@ -253,6 +253,19 @@ func (r rule) Admits(references []string) bool {
 	return r.sets == nil || slices.ContainsFunc(r.sets, func(set []string) bool { return contains(references, set) })
 }
 
+// ACR has a table of its own, as a client has.
+func (r rule) ACR(references []string) string {
+	for _, level := range []struct {
+		acr string
+		set []string
+	}{{"eidas3", []string{"sc", "pin"}}, {"eidas1", []string{"mfa"}}, {"eidas1", []string{"pwd"}}} {
+		if contains(references, level.set) {
+			return level.acr
+		}
+	}
+	return ""
+}
+
 func contains(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(one string) bool { return !slices.Contains(all, one) })
 }

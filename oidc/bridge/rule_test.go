@@ -52,6 +52,34 @@ func TestRule(t *testing.T) {
 	}
 }
 
+// TestLevel: an acr is what the client that asks calls so, of what happened; what another client, an assertion of ours or an upstream called so
+// is neither said on nor told to policy.
+func TestLevel(t *testing.T) {
+	r := newRig(t)
+	lie := func(t *bridge.Token) { t.Methods, t.Level = []string{"pwd"}, "eidas3" }
+	r.psc.answer.Level, r.psc.answer.Methods = "eidas1", []string{"otp"}
+	for name, c := range map[string]struct {
+		f    map[string][]string
+		want string
+	}{
+		"token":       {r.tokenForm(r.accessToken(lie)), "eidas1"},
+		"upstream":    {r.tokenForm(opaque(psc), "scope", "x"), ""},
+		"a card":      {r.tokenForm(r.accessToken(func(t *bridge.Token) { t.Level = "" })), "eidas3"},
+		"of a method": {r.samlForm(r.assertion(nil)), ""},
+		"our assertion": {r.samlForm(r.assertion(func(i *saml.Issue) {
+			i.Issuer, i.Subject = ourSAML, saml.Name{Format: saml.FormatPersistent, Subject: personSub, Issuer: opIssuer}
+			i.Attributes = []saml.Statement{{Name: "amr", Namespace: bridge.ClaimNamespace, Values: []string{"pwd"}}, {Name: "acr", Namespace: bridge.ClaimNamespace, Values: []string{"eidas3"}}}
+		})), "eidas1"},
+	} {
+		r.policy.asked = nil
+		token := r.read(r.must(c.f))
+		assurance := map[string]int{"eidas3": 3, "eidas1": 1}[c.want]
+		if asked := r.policy.asked[0]; token.Level != c.want || asked.Level != c.want || asked.Assurance != assurance || r.last().Level != c.want {
+			t.Errorf("%s: acr %q, policy was asked of %q and assurance %d, recorded %q; want %q", name, token.Level, asked.Level, asked.Assurance, r.last().Level, c.want)
+		}
+	}
+}
+
 // TestUpstreamReferences: a token of Pro Santé Connect, that says a level alone, is two factors of which nobody knows which; one that
 // says more is what it says, and of a level that is in no table nothing is known.
 func TestUpstreamReferences(t *testing.T) {
