@@ -1109,10 +1109,10 @@ func TestO8Exchange(t *testing.T) {
 	b := h.browser()
 	_, got := h.ask("/token", redeeming(b.login(b.get(h.request()), "card", "alice").answered(t).Get("code")))
 	sid, _ := h.claimsOf(got.Access)["sid"].(string)
-	minter := exchangeMinter{h.Provider, bridge.JWTs{Issuer: h.config.Issuer, Keys: h.exchangeKeys, Sign: h.exchangeSigner, Active: h.active}}
+	minter := exchangeMinter{h.Provider, &bridge.JWTs{Issuer: h.config.Issuer, Keys: h.exchangeKeys, Sign: h.exchangeSigner, Active: h.active}}
 	mint := func() error {
-		_, err := minter.Mint(context.WithValue(context.Background(), callKey{}, &call{sid: sid}), &bridge.Token{
-			ID: random(), Issuer: h.config.Issuer, Confirmation: digest("certificate"), Type: bridge.AccessToken, Subject: "etab1:a1", ClientID: "web", Audience: []string{"web"}, IssuedAt: time.Now(), Expires: time.Now().Add(time.Minute), AuthTime: time.Now(), Methods: cardReferences,
+		_, err := minter.Mint(context.WithValue(context.Background(), callKey{}, &call{}), &bridge.Token{
+			Origin: &provenance{"g", &released{SID: sid}}, ID: random(), Issuer: h.config.Issuer, Confirmation: digest("certificate"), Type: bridge.AccessToken, Subject: "etab1:a1", ClientID: "web", Audience: []string{"web"}, IssuedAt: time.Now(), Expires: time.Now().Add(time.Minute), AuthTime: time.Now(), Methods: cardReferences,
 		})
 		return err
 	}

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"testing"
 	"time"
@@ -130,4 +131,8 @@ func TestExchangeACR(t *testing.T) {
 			}
 		}
 	}
+}
+
+func certificates(l testpki.Leaf) []tls.Certificate {
+	return []tls.Certificate{{Certificate: [][]byte{l.DER}, PrivateKey: l.Key}}
 }

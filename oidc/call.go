@@ -49,9 +49,6 @@ type call struct {
 	shown       string      // what is asked about, revoked, or opens userinfo
 	locales     string      // ui_locales
 	hint        string      // the sub of an id_token_hint that verified
-	subject     string      // the token that is exchanged
-	sid         string      // of its session
-	consent     string      // on which its grant stands
 	attempt     []byte      // that the request is of, as it was read
 	outage      error       // of the store, or of a federation
 	party       *party      // of a federation: the client, if it is not registered otherwise

@@ -26,6 +26,8 @@ type released struct {
 	Account authn.Account `json:"account"`
 	// Consent is the id of the Consent on which the grant stands; empty where none was asked.
 	Consent string `json:"consent,omitempty"`
+	// Came is what the grant stands on beside that, where it came of tokens that were exchanged.
+	Came lineage `json:"came,omitzero"`
 	// Until is when the authentication is too old for the client: no token is issued from then on, and none outlives it.
 	Until time.Time `json:"until"`
 }
@@ -260,6 +262,18 @@ func (p *Provider) lives(g *goidc.Grant, r *released) time.Time {
 	return until
 }
 
+// account looks for an account again, that was somebody's: authn.ErrNoAccount says that it is closed or gone by now.
+func (p *Provider) account(ctx context.Context, id string) (*authn.Account, error) {
+	a, err := p.config.Accounts.Find(ctx, authn.Identifier{Type: "account", Value: id})
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Locked || a.ID != id:
+		return nil, authn.ErrNoAccount
+	}
+	return a, nil
+}
+
 // refreshed is asked when a refresh token was shown for a new one. The account is looked for again: it may be closed by now,
 // and its names may have changed.
 func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) error {
@@ -267,9 +281,9 @@ func (p *Provider) refreshed(ctx context.Context, g *goidc.Grant, r *released) e
 	if c == nil || c.presented == "" {
 		return errors.New("oidc: a refresh without a token")
 	}
-	account, err := p.config.Accounts.Find(ctx, authn.Identifier{Type: "account", Value: r.Account.ID})
+	account, err := p.account(ctx, r.Account.ID)
 	switch {
-	case errors.Is(err, authn.ErrNoAccount), err == nil && (account.Locked || account.ID != r.Account.ID):
+	case errors.Is(err, authn.ErrNoAccount):
 		if err := p.state.revoke(ctx, g); err != nil {
 			return err
 		}

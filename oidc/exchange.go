@@ -3,8 +3,6 @@ package oidc
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,7 +10,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/luikyv/go-oidc/pkg/goidc"
 
 	"sceau/audit"
 	"sceau/oidc/authn"
@@ -24,9 +21,9 @@ import (
 // exchanger makes the grant of token exchange (RFC 8693) for the establishment. What the configuration leaves to it is whose
 // the tokens are: our keys, our grants, our accounts and our trail.
 func (p *Provider) exchanger(c bridge.Config) (*bridge.Exchanger, error) {
-	tokens := bridge.JWTs{Issuer: p.config.Issuer, Keys: p.exchangeKeys, Sign: p.exchangeSigner, Active: p.active}
+	tokens := &bridge.JWTs{Issuer: p.config.Issuer, Keys: p.exchangeKeys, Sign: p.exchangeSigner, Active: p.active}
 	c.Issuer, c.Recorder, c.Subjects = p.config.Issuer, exchangeRecorder{}, subjects{p}
-	c.Tokens, c.Minter = exchangeTokens{p, tokens}, exchangeMinter{p, tokens}
+	c.Tokens, c.Minter, c.Grants = tokens, exchangeMinter{p, tokens}, exchangeMinter{p, tokens}
 	if c.Once == nil {
 		c.Once = once{replay{p.state.store, p.config.Tenant + "/exchanged"}}
 	}
@@ -57,105 +54,6 @@ func (p *Provider) exchangeSigner(time.Time) (bridge.SigningKey, error) {
 	algorithm := jose.SignatureAlgorithm(p.keys.algorithms()[0])
 	id, key, err := p.keys.signer(algorithm)
 	return bridge.SigningKey{ID: id, Algorithm: algorithm, Key: key}, err
-}
-
-// grantClaim is the claim by which the library finds the grant of a token.
-const grantClaim = "grant_id"
-
-// active says whether the grant of a token is in force.
-func (p *Provider) active(ctx context.Context, t *bridge.Token) error {
-	id, _ := t.Claims[grantClaim].(string)
-	if id == "" {
-		return fmt.Errorf("%w: it has no grant", bridge.ErrToken)
-	}
-	g, err := p.state.Grant(ctx, id)
-	switch {
-	case errors.Is(err, goidc.ErrNotFound):
-		return fmt.Errorf("%w: its grant is over", bridge.ErrToken)
-	case err != nil:
-		return err
-	case g.RevokedAt != 0 || g.ClientID != t.ClientID:
-		return fmt.Errorf("%w: its grant was revoked, or is another's", bridge.ErrToken)
-	}
-	return nil
-}
-
-// exchangeTokens reads our tokens, and keeps with the request of whose session the subject token is: what an actor shows beside it
-// is of his own, which is none of the subject's.
-type exchangeTokens struct {
-	p *Provider
-	bridge.JWTs
-}
-
-func (e exchangeTokens) Verify(ctx context.Context, token string, t bridge.TokenType, now time.Time) (*bridge.Token, error) {
-	read, err := e.JWTs.Verify(ctx, token, t, now)
-	if err != nil {
-		return nil, err
-	}
-	id, _ := read.Claims[grantClaim].(string)
-	g, err := e.p.state.Grant(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	r, err := releasedOf(ctx, g)
-	if err != nil {
-		return nil, err
-	}
-	if c := callOf(ctx); c != nil && c.subject == token {
-		c.sid, c.consent, c.event.Session = r.SID, r.Consent, r.SID
-		c.event.Means, c.event.Sealed.Account = r.Login.Means, r.Account.ID
-		c.event.Authentication, _ = audit.ParseID(r.Login.ID)
-	}
-	return read, nil
-}
-
-// exchangeMinter makes our tokens, each with a grant of its own, so that it is known to introspection, is revoked, and ends with
-// the session out of which the one came that was exchanged for it.
-type exchangeMinter struct {
-	p *Provider
-	bridge.JWTs
-}
-
-func (e exchangeMinter) Mint(ctx context.Context, t *bridge.Token) (string, error) {
-	g := &goidc.Grant{ID: random(), CreatedAt: int(t.IssuedAt.Unix()), Subject: t.Subject, ClientID: t.ClientID, Scopes: strings.Join(t.Scope, " "),
-		CertThumbprint: t.Confirmation, Store: map[string]any{}}
-	r := &released{Subject: t.Subject, Login: login{References: t.Methods, Time: t.AuthTime}, ACR: t.Level, Until: t.Expires}
-	minted := *t
-	minted.Claims = make(map[string]any, len(t.Claims)+2)
-	maps.Copy(minted.Claims, t.Claims)
-	minted.Claims[grantClaim], minted.Claims["tid"] = g.ID, e.p.config.Tenant
-	if c := callOf(ctx); c != nil {
-		c.event.Grant, r.Consent = g.ID, c.consent
-		if c.sid != "" {
-			r.SID = c.sid
-			s, err := e.p.sessionBySID(ctx, c.sid)
-			if err != nil {
-				return "", err
-			}
-			if s != nil {
-				if err := e.p.holds(ctx, s, t.ClientID); err != nil {
-					return "", err
-				}
-			}
-		}
-	}
-	if err := putStore(g.Store, r); err != nil {
-		return "", err
-	}
-	if c := callOf(ctx); c != nil { // over asks for it, and need not read what was written just now
-		c.released, c.releasedText = r, g.Store[storeKey].(string)
-	}
-	if err := e.p.state.put(ctx, e.p.state.key("grant", g.ID), record{Grant: g}, t.Expires.Add(time.Minute)); err != nil {
-		return "", err
-	}
-	// The session may have ended since the token was read that is exchanged: then nothing comes of it (O8).
-	switch over, err := e.p.state.over(ctx, g); {
-	case err != nil:
-		return "", err
-	case over:
-		return "", fmt.Errorf("%w: its session has ended", bridge.ErrToken)
-	}
-	return e.JWTs.Mint(ctx, &minted)
 }
 
 // subjects knows persons by the accounts of the establishment.
@@ -207,6 +105,11 @@ func (exchangeRecorder) Record(ctx context.Context, x *bridge.Event) error {
 	if x.Certificate != ([32]byte{}) {
 		e.Holder = audit.Party{Kind: "tls", Fingerprint: x.Certificate}
 	}
+	if o, ok := x.SubjectToken.Origin.(*provenance); ok { // what an actor shows beside it is of his own
+		r := o.released
+		e.Session, e.Means, e.Sealed.Account = r.SID, r.Login.Means, r.Account.ID
+		e.Authentication, _ = audit.ParseID(r.Login.ID)
+	}
 	if x.Subject != "" {
 		e.Subject = audit.Identifier{Type: audit.SubjectType, Value: x.Subject}
 	}
@@ -249,7 +152,6 @@ func (p *Provider) exchange(w http.ResponseWriter, r *http.Request, c *call, for
 				}
 			}
 		}
-		c.subject = form.Get("subject_token")
 		p.bridge.Serve(b, r, asks, form, p.now())
 		c.code = c.event.Code
 	}

@@ -211,7 +211,7 @@ func TestExchangeTarget(t *testing.T) {
 	}
 }
 
-// TestExchangeActor: what is made of an assertion is of no session, and not of that of whoever acts.
+// TestExchangeActor: what is made of an assertion is of the session out of which that came, and not of that of whoever acts.
 func TestExchangeActor(t *testing.T) {
 	h := exchanging(t)
 	_, got := h.certified(redeeming(h.code("client_id", "portal", "scope", "openid identity"), "client_id", "portal"), testpki.Load().Organisation, "/token")
@@ -225,7 +225,7 @@ func TestExchangeActor(t *testing.T) {
 		t.Fatal(status, made, h.trail(audit.OperationExchange))
 	}
 	events := h.trail(audit.OperationExchange)
-	if last := events[len(events)-1]; last.Session != "" || events[0].Session == "" {
+	if last := events[len(events)-1]; last.Session != events[0].Session || events[0].Session == "" || last.Session == h.claimsOf(actor.Access)["sid"] {
 		t.Errorf("the session of the actor: %q, and of the token before %q", last.Session, events[0].Session)
 	}
 }

@@ -214,8 +214,8 @@ func (s *state) marked(ctx context.Context, kind, name string) (bool, error) {
 	}
 }
 
-// over says whether a grant is good no longer: it was revoked, its session ended, the consent was withdrawn, or its authentication
-// is too old.
+// over says whether a grant is good no longer: it was revoked, its session ended, the consent was withdrawn, one of these is so of what it
+// came of by exchange, or its authentication is too old.
 func (s *state) over(ctx context.Context, g *goidc.Grant) (bool, error) {
 	r, err := releasedOf(ctx, g)
 	if err != nil {
@@ -224,15 +224,7 @@ func (s *state) over(ctx context.Context, g *goidc.Grant) (bool, error) {
 	if !s.now().Before(r.Until) {
 		return true, nil
 	}
-	if over, err := s.marked(ctx, "revoked", g.ID); over || err != nil {
-		return over, err
-	}
-	if r.Consent != "" {
-		if over, err := s.marked(ctx, "withdrawn", r.Consent); over || err != nil {
-			return over, err
-		}
-	}
-	return s.marked(ctx, "ended", r.SID)
+	return s.anyEnded(ctx, r.lineage(g.ID))
 }
 
 func (s *state) record(ctx context.Context, id string) (*record, error) {

@@ -29,6 +29,7 @@ const (
 	claimLevel   = "acr"
 	claimActor   = "act"
 	claimClient  = "client_id"
+	claimGrant   = "grant" // the name of a grant, which says nothing to others
 )
 
 // strict is base64url without padding, and without bits after the last octet.
@@ -102,8 +103,31 @@ func (e *exchange) proveAssertion(text string, h holder, ref *TokenRef) (proven,
 	name := &a.AuthenticationSubject.NameIdentifier
 	if e.own(&a) && string(name.Format) == saml.FormatPersistent && string(name.NameQualifier) == e.x.config.Issuer {
 		p.token.Subject = string(name.Value) // as we wrote it
+		if err := e.granted(&p); err != nil {
+			return proven{}, err
+		}
 	}
+	ref.Origin = p.token.Origin
 	return p, nil
+}
+
+// granted asks whether an assertion that we made has outlived what it came of: a session, a consent or a grant that has ended gives nothing
+// by a way over SAML either.
+func (e *exchange) granted(p *proven) error {
+	grants := e.x.config.Grants
+	if grants == nil {
+		return nil
+	}
+	if p.grant == "" {
+		return refuse(BadSubjectToken, "an assertion of ours without a grant")
+	}
+	switch err := grants.Granted(e.ctx, &p.token, p.grant); {
+	case errors.Is(err, ErrToken):
+		return refuseFor(BadSubjectToken, err)
+	case err != nil:
+		return refuseFor(Unavailable, err)
+	}
+	return nil
 }
 
 // own says whether we wrote the assertion.
@@ -187,6 +211,8 @@ func (p *proven) takeOwn(name string, values [][]byte) error {
 			return refuse(BadSubjectToken, "act")
 		}
 		p.token.Actor = actor
+	case claimGrant:
+		p.grant = string(values[0])
 	}
 	return nil
 }
@@ -212,9 +238,13 @@ func (e *exchange) makeAssertion(g granted, h holder) (*Result, error) {
 	if !end.After(e.now) {
 		return nil, refuse(NoTimeLeft, "")
 	}
-	id := newID()
+	random := newID()
+	id := "_" + hex.EncodeToString(random[:])
+	if statements, err = e.grant(statements, &g, h, id, end); err != nil {
+		return nil, err
+	}
 	issue := saml.Issue{
-		AssertionID: "_" + hex.EncodeToString(id[:]), Issuer: c.Issuer, IssueInstant: e.now,
+		AssertionID: id, Issuer: c.Issuer, IssueInstant: e.now,
 		NotBefore: begin(e.now.Add(-c.BackDate), &p.token), NotOnOrAfter: end,
 		Subject:      saml.Name{Format: saml.FormatPersistent, Subject: p.token.Subject, Issuer: e.x.config.Issuer},
 		HolderBase64: h.identity.Certificate().Base64(), Attributes: statements,
@@ -230,6 +260,23 @@ func (e *exchange) makeAssertion(g granted, h holder) (*Result, error) {
 	e.event.Subject = p.token.Subject
 	e.event.Issued = TokenRef{Type: SAML1, Issuer: c.Issuer, ID: issue.AssertionID, Expires: end}
 	return &Result{Token: base64.RawURLEncoding.EncodeToString(octets), Type: SAML1, ID: issue.AssertionID, Scope: g.scope, Expires: end}, nil
+}
+
+// grant makes the grant of an assertion, and appends the attribute that names it.
+func (e *exchange) grant(list []saml.Statement, g *granted, h holder, id string, end time.Time) ([]saml.Statement, error) {
+	if e.x.config.Grants == nil {
+		return list, nil
+	}
+	of := &g.delegated.proven.token
+	name, err := e.x.config.Grants.Grant(e.ctx, &Token{
+		Type: SAML1, Issuer: e.x.config.Assertions.Issuer, ID: id, Subject: of.Subject, ClientID: e.client.ID, Audience: g.audience, Scope: g.scope,
+		Confirmation: h.thumbprint, IssuedAt: e.now, Expires: end, AuthTime: of.AuthTime, Methods: of.Methods, Level: of.Level,
+		Actor: g.delegated.actor, Origin: of.Origin, ActorOrigin: g.delegated.origin,
+	})
+	if err != nil {
+		return nil, notMade(err)
+	}
+	return append(list, saml.Statement{Name: claimGrant, Namespace: ClaimNamespace, Values: []string{name}}), nil
 }
 
 // begin gives a beginning that is not before that of the subject token.

@@ -1,9 +1,5 @@
 package bridge
 
-import (
-	"time"
-)
-
 // delegate proves the actor, and holds him against may_act. Who exchanges a token that was issued to another client acts for
 // its subject, said or not (RFC 8693 section 1.1).
 func (e *exchange) delegate(p proven, h holder) (delegated, error) {
@@ -17,11 +13,11 @@ func (e *exchange) delegate(p proven, h holder) (delegated, error) {
 		}
 		d.claims, actor, d.end = claims, one, earliest(d.end, end)
 	case e.request.ActorToken != "":
-		one, end, err := e.proveActor(h)
+		one, by, err := e.proveActor(h)
 		if err != nil {
 			return delegated{}, err
 		}
-		actor, d.end = one, earliest(d.end, end)
+		actor, d.origin, d.end = one, by.token.Origin, earliest(d.end, by.end)
 	case p.upstream == nil && p.token.ClientID != "" && p.token.ClientID != e.client.ID:
 		actor = &Actor{Subject: e.client.ID, Issuer: e.x.config.Issuer}
 	}
@@ -54,7 +50,7 @@ func depth(a *Actor) (n int) {
 
 // proveActor proves the actor token as the subject token is proven: one of ours or an assertion, bound to the same certificate. A
 // bearer token would let a thief act under another name.
-func (e *exchange) proveActor(h holder) (*Actor, time.Time, error) {
+func (e *exchange) proveActor(h holder) (*Actor, *proven, error) {
 	bad := func(err error) error { return refuseFor(BadActorToken, err) }
 	var p proven
 	var err error
@@ -69,13 +65,13 @@ func (e *exchange) proveActor(h holder) (*Actor, time.Time, error) {
 	case t.ours() && e.x.config.Tokens != nil:
 		p, err = e.proveToken(e.request.ActorToken, t, h, ref)
 	default:
-		return nil, time.Time{}, refuse(UnsupportedType, "actor_token_type")
+		return nil, nil, refuse(UnsupportedType, "actor_token_type")
 	}
 	if ReasonOf(err) == Unavailable {
-		return nil, time.Time{}, err
+		return nil, nil, err
 	}
 	if err != nil {
-		return nil, time.Time{}, bad(err)
+		return nil, nil, bad(err)
 	}
-	return &Actor{Subject: p.token.Subject, Issuer: e.x.config.Issuer, Actor: p.token.Actor}, p.end, nil
+	return &Actor{Subject: p.token.Subject, Issuer: e.x.config.Issuer, Actor: p.token.Actor}, &p, nil
 }

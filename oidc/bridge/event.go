@@ -42,6 +42,8 @@ type TokenRef struct {
 	Issuer  string
 	ID      string // jti or AssertionID; of a token that does not hold it is not told
 	Expires time.Time
+	// Origin is that of the Token; of one that was proven alone, and not of what was made.
+	Origin any
 	// Digest is the SHA-256 of the text of a token that has no ID here; zero otherwise.
 	Digest [32]byte
 }

@@ -220,6 +220,7 @@ type proven struct {
 	way
 	token       Token // what the subject token says, in the words of tokens
 	identifiers []authn.Identifier
+	grant       string    // of an assertion that we made
 	end         time.Time // of what is made of it: not before this, whatever else admits
 }
 
@@ -284,6 +285,7 @@ func (e *exchange) authenticated(p *proven) error {
 type delegated struct {
 	proven *proven
 	actor  *Actor
+	origin any // of the actor token
 	end    time.Time
 	claims map[string]any // of the actor token, where the upstream's profile carries them
 }

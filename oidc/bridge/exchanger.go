@@ -119,6 +119,7 @@ type Config struct {
 	Tokens     Tokens // verifies ours; nil: none is exchanged
 	Minter     Minter // makes ours; nil: none is made
 	Subjects   Subjects
+	Grants     Grants // of assertions that are made; nil: they have none, and end with their time alone
 	Assertions Assertions
 	Upstreams  []Upstream
 	// Once remembers the tokens of upstreams, which are exchanged once. Required where there are any.
@@ -346,5 +347,6 @@ func (u *Upstream) check(c *Config, i int, wrong func(string, ...any)) {
 	}
 }
 
-// ClaimNamespace is the namespace of the attributes by which our assertions carry claims that SAML has no word for: amr, acr, act, client_id.
+// ClaimNamespace is the namespace of the attributes by which our assertions carry claims that SAML has no word for: amr, acr, act,
+// client_id, and the name of their grant.
 const ClaimNamespace = "urn:sceau:oidc:claim"

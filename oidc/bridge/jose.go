@@ -40,7 +40,7 @@ type JWTs struct {
 	// Sign gives the key whose turn it is.
 	Sign func(at time.Time) (SigningKey, error)
 	// Active says whether a token is in force: neither it nor its grant was revoked. ErrToken says that it is not, any other error is an
-	// outage. Required: without it nothing is believed.
+	// outage. It may set the Origin of the token. Required: without it nothing is believed.
 	Active func(ctx context.Context, t *Token) error
 }
 

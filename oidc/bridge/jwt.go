@@ -25,7 +25,7 @@ func (e *exchange) proveToken(text string, want TokenType, h holder, ref *TokenR
 	case t.Issuer != e.x.config.Issuer:
 		return proven{}, refuse(WrongIssuer, "")
 	}
-	*ref = TokenRef{Type: want, Issuer: t.Issuer, ID: t.ID, Expires: t.Expires}
+	*ref = TokenRef{Type: want, Issuer: t.Issuer, ID: t.ID, Expires: t.Expires, Origin: t.Origin}
 	switch {
 	case !t.Expires.After(e.now):
 		return proven{}, refuse(SubjectTokenExpired, "")
@@ -50,6 +50,7 @@ func (e *exchange) makeToken(g granted, h holder) (*Result, error) {
 		IssuedAt: e.now.Truncate(time.Second), Expires: g.end.Truncate(time.Second),
 		AuthTime: p.token.AuthTime.Truncate(time.Second), Methods: p.token.Methods, Level: p.token.Level,
 		Actor: d.actor, MayAct: p.token.MayAct, Claims: map[string]any{},
+		Origin: p.token.Origin, ActorOrigin: d.origin,
 	}
 	if p.token.AuthTime.IsZero() {
 		t.AuthTime = time.Time{}
@@ -89,11 +90,19 @@ func (e *exchange) makeToken(g granted, h holder) (*Result, error) {
 	}
 	text, err := e.x.config.Minter.Mint(e.ctx, &t)
 	if err != nil {
-		return nil, refuseFor(NotIssued, err)
+		return nil, notMade(err)
 	}
 	e.event.Subject = t.Subject
 	e.event.Issued = TokenRef{Type: t.Type, Issuer: t.Issuer, ID: t.ID, Expires: t.Expires}
 	return &Result{Token: text, Type: t.Type, ID: t.ID, Scope: t.Scope, Expires: t.Expires}, nil
+}
+
+// notMade is why Minter or Grants made nothing: what it was to come of has ended since it was proven, or something is wrong here.
+func notMade(err error) error {
+	if errors.Is(err, ErrToken) {
+		return refuseFor(BadSubjectToken, err)
+	}
+	return refuseFor(NotIssued, err)
 }
 
 // issuerOf reads the iss of a JWT that nobody verified, empty where there is none: it selects who is asked, and proves nothing.

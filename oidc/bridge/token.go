@@ -33,6 +33,10 @@ type Token struct {
 
 	// Claims are further ones, under their names, as encoding/json decodes them.
 	Claims map[string]any
+
+	// Origin is what Tokens and Grants say of where a token that they proved came from, and which this package does not read. Of one that is to
+	// be made, Origin and ActorOrigin are those of the subject token and of the actor token: with them it is to end. No token shows it.
+	Origin, ActorOrigin any
 }
 
 // An Actor is who acts for the subject (RFC 8693 section 4.1), and for whom he acts in turn.
@@ -52,8 +56,20 @@ type Tokens interface {
 
 // Minter signs tokens of ours. It is safe for concurrent use.
 type Minter interface {
-	// Mint signs a token that says all that t says, with cnf, and nothing that would let it be used by others. t is not kept.
+	// Mint signs a token that says all that t says, with cnf, and nothing that would let it be used by others. t is not kept. ErrToken, or
+	// an error that wraps it, says that what it was to come of has ended meanwhile.
 	Mint(ctx context.Context, t *Token) (string, error)
+}
+
+// Grants keeps of assertions that we make what a grant keeps of a token: whence they came, so that they end with it here too. It is safe for
+// concurrent use.
+type Grants interface {
+	// Grant makes the grant of an assertion that is about to be made, and gives its name, which the assertion shows to everybody: one that
+	// says nothing to them. ErrToken is as of Minter.
+	Grant(ctx context.Context, t *Token) (name string, err error)
+	// Granted says whether the grant by a name, of an assertion of ours that says what t says, is in force, and sets t.Origin. ErrToken, or an
+	// error that wraps it, says that it is not; any other is an outage.
+	Granted(ctx context.Context, t *Token, name string) error
 }
 
 // ErrToken says that a token does not hold.
