@@ -426,9 +426,9 @@ func (p *Provider) upstream(w http.ResponseWriter, r *http.Request, below string
 }
 
 // A respondent is a means that has somebody else's program ask and answer it, at an address of its own: a wallet, which has no cookie of the browser. Answer
-// writes the answer; what it returns is for the trail: an *authn.Refusal, or an outage.
+// writes the answer; what it returns is for the trail: an *authn.Refusal, or an outage, and in which attempt.
 type respondent interface {
-	Answer(w http.ResponseWriter, r *http.Request, below string) error
+	Answer(w http.ResponseWriter, r *http.Request, below string) (attempt string, err error)
 }
 
 // wallet lets a means answer a wallet, and says whether there is one. A refusal is recorded here, whether a browser comes back for it or not.
@@ -441,7 +441,8 @@ func (p *Provider) wallet(w http.ResponseWriter, r *http.Request, below string) 
 		}
 		r, c := p.call(r, endpointWallet, "")
 		b := &buffer{header: http.Header{}}
-		if err := a.Answer(b, r, rest); err != nil {
+		attempt, err := a.Answer(b, r, rest)
+		if c.event.Attempt = attempt; err != nil {
 			c.event.Operation, c.event.Means = audit.OperationAuthentication, m.Name
 			c.cause, c.code, c.event.Outcome = err, string(goidc.ErrorCodeAccessDenied), audit.Refused
 			if refusal := (*authn.Refusal)(nil); !errors.As(err, &refusal) {

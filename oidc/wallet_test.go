@@ -21,17 +21,17 @@ type fakeWallet struct {
 	said  error
 }
 
-func (f *fakeWallet) Answer(w http.ResponseWriter, r *http.Request, below string) error {
+func (f *fakeWallet) Answer(w http.ResponseWriter, r *http.Request, below string) (string, error) {
 	f.below = below
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
-		return nil
+		return "", nil
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusAccepted)
 	w.Write(body)
-	return f.said
+	return "a1", f.said
 }
 
 // TestWalletEndpoint: a wallet reaches its means, without a cookie; what was refused stands in the trail whether a browser comes back for it or
@@ -64,7 +64,7 @@ func TestWalletEndpoint(t *testing.T) {
 	f.said = errors.New("the store is away")
 	post("/wallet/wallet/response/x", "")
 	events := h.trail(audit.OperationAuthentication)
-	if len(events) != 2 || events[0].Outcome != audit.Refused || events[1].Outcome != audit.Fault || events[0].Means != "wallet" || !strings.Contains(events[0].Cause, "another nonce") {
+	if len(events) != 2 || events[0].Outcome != audit.Refused || events[1].Outcome != audit.Fault || events[0].Means != "wallet" || events[0].Attempt != "a1" || !strings.Contains(events[0].Cause, "another nonce") {
 		t.Errorf("%+v", events)
 	}
 	h.mu.Lock()
@@ -93,11 +93,10 @@ func TestTransactions(t *testing.T) {
 	store, until := NewMemoryStore(1<<20, nil), time.Now().Add(time.Minute)
 	one, two := Transactions{store, "one"}, Transactions{store, "two"}
 	ctx := t.Context()
-	if err := one.Add(ctx, "k", []byte("a"), until); err != nil {
-		t.Fatal(err)
-	}
-	if err := one.Add(ctx, "k", []byte("b"), until); err == nil {
-		t.Error("two of one key")
+	for _, value := range []string{"b", "a"} { // what is asked anew takes the place of what was
+		if err := one.Put(ctx, "k", []byte(value), until); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if value, err := two.Get(ctx, "k"); value != nil || err != nil {
 		t.Errorf("%s %v", value, err)
@@ -114,7 +113,7 @@ func TestTransactions(t *testing.T) {
 		t.Errorf("%s %v", value, err)
 	}
 	full := Transactions{NewMemoryStore(1, nil), "one"}
-	if err := full.Add(ctx, "k", []byte("a"), until); !errors.Is(err, ErrStoreFull) {
+	if err := full.Put(ctx, "k", []byte("a"), until); !errors.Is(err, ErrStoreFull) {
 		t.Error(err)
 	}
 }

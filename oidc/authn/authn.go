@@ -112,6 +112,9 @@ const maxName = 255
 
 // Name makes an Identifier of what another issuer says: a text without controls, of at most 255 octets.
 func Name(kind, value, issuer string) (Identifier, error) {
+	if kind == "" || strings.Contains(kind, " ") {
+		return Identifier{}, fmt.Errorf("authn: %q is no type of identifiers", kind)
+	}
 	if value == "" || len(value) > maxName || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
 		return Identifier{}, errors.New("authn: it names nobody")
 	}

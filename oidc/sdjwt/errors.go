@@ -19,11 +19,12 @@ const (
 	Future               // the credential has not begun
 	NotBound             // no proof of its key, or for another verifier, transaction or set of disclosures
 	Revoked              // its status is not valid
-	NoStatus             // its status is not known
+	NoStatus             // its status is of a kind, or at a place, that is not taken
+	Unavailable          // nobody can say at the moment whether it holds
 )
 
 var reasonTexts = [...]string{"none", "malformed", "wrong type", "algorithm not accepted", "signature not valid", "issuer not trusted",
-	"disclosure", "claim not allowed or missing", "expired", "not yet valid", "key binding", "revoked", "status not known"}
+	"disclosure", "claim not allowed or missing", "expired", "not yet valid", "key binding", "revoked", "status not taken", "unavailable"}
 
 func (r Reason) String() string {
 	if int(r) < len(reasonTexts) {

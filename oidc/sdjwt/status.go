@@ -27,13 +27,17 @@ const (
 
 	maxList  = 2 << 20 // octets of a list as it comes
 	maxUnzip = 8 << 20 // and unpacked: 64 million credentials of one bit
-	maxLists = 64
-	listLife = 5 * time.Minute // of one that does not say how long it may be kept
+	maxLists = 1024
+	maxKept  = 64 << 20 // octets, unpacked, of all lists
+
+	fetchTime  = 10 * time.Second
+	failedLife = 2 * time.Second // for which a list that could not be had is not asked for again
+	listLife   = 5 * time.Minute // of one that does not say how long it may be kept
 )
 
 // StatusConfig says whose status lists are believed, and where they are asked for.
 type StatusConfig struct {
-	// Addresses are what the addresses of lists begin with: "https://status.example.com/". No other address is contacted, whoever signed it.
+	// Addresses are what the addresses of lists begin with: "https://status.example.com/", with the slash. No other address is contacted, whoever signed it.
 	// Required.
 	Addresses []string
 	// Client fetches. No redirect is followed. Required.
@@ -48,28 +52,32 @@ type StatusConfig struct {
 	Now func() time.Time
 }
 
-// StatusLists asks status lists (Token Status List) and keeps them. It is safe for concurrent use, and holds at most 64 lists. A list that
-// cannot be had, or is not believed, is an error; one that was kept is not used any longer than it said.
+// StatusLists asks status lists (Token Status List) and keeps them. It is safe for concurrent use, and holds lists of 64 MiB at most. A list
+// that cannot be had, or is not believed, is an error, and is not asked for again for two seconds; one that was kept is not used any longer
+// than it said.
 type StatusLists struct {
 	c StatusConfig
 
 	mu   sync.Mutex
 	kept map[string]*list
+	size int // of all that are kept
 }
 
-// A list is one, fetched and verified. Its mutex is held while it is fetched: of all who ask, one goes.
+// A list is one, fetched and verified; or why it was not.
 type list struct {
-	mu    sync.Mutex
 	bits  uint
 	data  []byte
+	err   error
 	until time.Time
+	// under is closed when the fetch that is under way has ended; nil where there is none.
+	under chan struct{}
 }
 
 // NewStatusLists checks the configuration.
 func NewStatusLists(c StatusConfig) (*StatusLists, error) {
 	for _, a := range c.Addresses {
-		if host, path, ok := strings.Cut(strings.TrimPrefix(a, "https://"), "/"); !strings.HasPrefix(a, "https://") || !ok || host == "" || strings.ContainsAny(path, "?#") {
-			return nil, fmt.Errorf("sdjwt: %q is no https address with a path, of status lists", a)
+		if u, err := url.Parse(a); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(a, "?#") || !strings.HasSuffix(a, "/") {
+			return nil, fmt.Errorf("sdjwt: %q is no https address with a slash at its end, below which status lists are", a)
 		}
 	}
 	if len(c.Addresses) == 0 || c.Client == nil || c.Path == nil && len(c.Keys.Keys) == 0 {
@@ -77,6 +85,9 @@ func NewStatusLists(c StatusConfig) (*StatusLists, error) {
 	}
 	if c.MaxAge == 0 {
 		c.MaxAge = 15 * time.Minute
+	}
+	if c.MaxAge < 0 {
+		return nil, errors.New("sdjwt: status lists that are never kept")
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -87,20 +98,16 @@ func NewStatusLists(c StatusConfig) (*StatusLists, error) {
 // Status implements Config.Status. ErrRevoked is every status but VALID: INVALID, SUSPENDED, and what is not known.
 func (s *StatusLists) Status(ctx context.Context, uri string, index int) error {
 	if !s.admits(uri) {
-		return errors.New("a status list at an address that is not asked")
+		return fmt.Errorf("%w: a status list at an address that is not asked", ErrNoStatus)
 	}
-	l := s.list(uri)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !s.c.Now().Before(l.until) {
-		if err := s.fetch(ctx, uri, l); err != nil {
-			return fmt.Errorf("status list: %w", err)
-		}
+	l, err := s.list(ctx, uri)
+	if err != nil {
+		return fmt.Errorf("status list: %w", err)
 	}
 	value, ok := l.at(index)
 	switch {
 	case !ok:
-		return errors.New("a place behind the end of the status list")
+		return fmt.Errorf("%w: a place behind the end of the status list", ErrNoStatus)
 	case value != 0:
 		return ErrRevoked
 	}
@@ -116,18 +123,74 @@ func (s *StatusLists) admits(uri string) bool {
 	return slices.ContainsFunc(s.c.Addresses, func(a string) bool { return strings.HasPrefix(uri, a) })
 }
 
-func (s *StatusLists) list(uri string) *list {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.kept[uri]
-	if l == nil {
-		if len(s.kept) >= maxLists {
-			clear(s.kept) // they can be had again
+// list is one that is good now. Of all who ask for it at once one fetches, for all of them: who goes away in the meantime waits for nothing,
+// and stops nobody else.
+func (s *StatusLists) list(ctx context.Context, uri string) (*list, error) {
+	for {
+		s.mu.Lock()
+		l := s.kept[uri]
+		if l != nil && s.c.Now().Before(l.until) {
+			s.mu.Unlock()
+			return l, l.err
 		}
-		l = &list{}
-		s.kept[uri] = l
+		if l == nil || l.under == nil {
+			l = &list{under: make(chan struct{})}
+			s.keep(uri, l)
+			go s.renew(context.WithoutCancel(ctx), uri, l.under)
+		}
+		under := l.under
+		s.mu.Unlock()
+		select {
+		case <-under:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
-	return l
+}
+
+// renew fetches a list and keeps what came of it.
+func (s *StatusLists) renew(ctx context.Context, uri string, under chan struct{}) {
+	ctx, stop := context.WithTimeout(ctx, fetchTime)
+	defer stop()
+	made := &list{}
+	defer func() {
+		if fault := recover(); fault != nil {
+			made.err = fmt.Errorf("a fault: %v", fault)
+		}
+		now := s.c.Now()
+		if made.err != nil {
+			made.until = now.Add(failedLife)
+		} else if !now.Before(made.until) {
+			made.err, made.until = errors.New("it ended while it was fetched"), now.Add(failedLife)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.keep(uri, made)
+		close(under)
+	}()
+	made.err = s.fetch(ctx, uri, made)
+}
+
+// keep puts a list in the place of what was kept, and gives up those that end first where there is no room. They can be had again.
+func (s *StatusLists) keep(uri string, l *list) {
+	if old := s.kept[uri]; old != nil {
+		s.size -= len(old.data)
+	}
+	s.kept[uri] = l
+	s.size += len(l.data)
+	for len(s.kept) > maxLists || s.size > maxKept {
+		first := ""
+		for other, of := range s.kept {
+			if other != uri && of.under == nil && (first == "" || of.until.Before(s.kept[first].until)) {
+				first = other
+			}
+		}
+		if first == "" {
+			return
+		}
+		s.size -= len(s.kept[first].data)
+		delete(s.kept, first)
+	}
 }
 
 // at is a status, by its place: the first is in the lowest bits of the first octet.

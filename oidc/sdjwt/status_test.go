@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,6 +105,11 @@ func TestStatusLists(t *testing.T) {
 	if err := l.lists.Status(t.Context(), l.uri(), 1); err == nil || errors.Is(err, ErrRevoked) {
 		t.Errorf("a list that was kept too long: %v", err)
 	}
+	asked := l.asked.Load()
+	if err := l.lists.Status(t.Context(), l.uri(), 1); err == nil || l.asked.Load() != asked {
+		t.Errorf("what failed just now is asked for again: %v", err)
+	}
+	l.now = l.now.Add(failedLife)
 	l.answer = nil
 	l.claims["status_list"] = map[string]any{"bits": 1, "lst": pack(t, []byte{0xff, 0xff})}
 	if err := l.lists.Status(t.Context(), l.uri(), 1); !errors.Is(err, ErrRevoked) {
@@ -162,6 +168,11 @@ func TestStatusListAttacks(t *testing.T) {
 		},
 		"led elsewhere": func(l *lister) {
 			l.answer = func(w http.ResponseWriter, _ string) {
+				if l.asked.Load() > 1 { // where it would be led, all is as it should be
+					w.Header().Set("Content-Type", "application/statuslist+jwt")
+					w.Write([]byte(sdjwttest.Sign(l.t, l.header, l.claims, l.key)))
+					return
+				}
 				w.Header().Set("Location", "/lists/2")
 				w.WriteHeader(http.StatusFound)
 			}
@@ -195,13 +206,52 @@ func TestStatusListAttacks(t *testing.T) {
 	}
 }
 
+// TestStatusListsTogether: one who goes away neither waits for a list nor stops it for others; and of many lists those stay that fit.
+func TestStatusListsTogether(t *testing.T) {
+	l := newLister(t, nil)
+	goOn := make(chan struct{})
+	l.answer = func(w http.ResponseWriter, token string) {
+		<-goOn
+		w.Header().Set("Content-Type", "application/statuslist+jwt")
+		w.Write([]byte(token))
+	}
+	gone, leave := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- l.lists.Status(gone, l.uri(), 1) }()
+	for l.asked.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	leave()
+	if err := <-ended; !errors.Is(err, context.Canceled) { // while the list is still on its way
+		t.Error(err)
+	}
+	go func() { ended <- l.lists.Status(context.Background(), l.uri(), 1) }()
+	close(goOn)
+	if err := <-ended; err != nil || l.asked.Load() != 1 {
+		t.Errorf("asked %d times, %v", l.asked.Load(), err)
+	}
+	s := l.lists
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range maxLists + 10 {
+		s.keep("x"+strconv.Itoa(i), &list{data: make([]byte, 1000), until: now.Add(time.Hour + time.Duration(i))})
+	}
+	if s.kept[l.uri()] != nil || s.kept["x"+strconv.Itoa(maxLists+9)] == nil || len(s.kept) != maxLists || s.size != maxLists*1000 {
+		t.Errorf("%d lists of %d octets are kept", len(s.kept), s.size)
+	}
+	s.keep("large", &list{data: make([]byte, maxKept-1500), until: now.Add(2 * time.Hour)})
+	if s.kept["large"] == nil || s.size > maxKept {
+		t.Errorf("%d octets are kept", s.size)
+	}
+}
+
 // TestStatusListPath: who signs with a certificate is asked about by his path and the address of the list.
 func TestStatusListPath(t *testing.T) {
 	said := errors.New("not he")
 	l := newLister(t, nil)
 	l.lists.c.Keys = KeySet{}
 	l.lists.c.Path = func(path []*x509.Certificate, list string, at time.Time) error {
-		if list != l.uri() || !at.Equal(now) || len(path) != 1 {
+		if list != l.uri() || !at.Equal(l.now) || len(path) != 1 {
 			t.Errorf("asked about %s", list)
 		}
 		return said
@@ -211,6 +261,7 @@ func TestStatusListPath(t *testing.T) {
 		t.Error(err)
 	}
 	said = nil // he may, and did not
+	l.now = now.Add(failedLife)
 	if err := l.lists.Status(t.Context(), l.uri(), 1); reasonOf(err) != BadAlgorithm && reasonOf(err) != BadSignature {
 		t.Error(err)
 	}
@@ -222,7 +273,8 @@ func TestStatusConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*StatusConfig){
-		"no address": func(c *StatusConfig) { c.Addresses = nil }, "http": func(c *StatusConfig) { c.Addresses = []string{"http://status.example/"} }, "a host alone": func(c *StatusConfig) { c.Addresses = []string{"https://status.example"} },
+		"no address": func(c *StatusConfig) { c.Addresses = nil }, "http": func(c *StatusConfig) { c.Addresses = []string{"http://status.example/"} }, "no slash at the end": func(c *StatusConfig) { c.Addresses = []string{"https://status.example/lists"} }, "somebody in it": func(c *StatusConfig) { c.Addresses = []string{"https://a@status.example/"} },
+		"an age below zero": func(c *StatusConfig) { c.MaxAge = -1 }, "a host alone": func(c *StatusConfig) { c.Addresses = []string{"https://status.example"} },
 		"a query": func(c *StatusConfig) { c.Addresses = []string{"https://status.example/?"} }, "nobody fetches": func(c *StatusConfig) { c.Client = nil }, "nobody is believed": func(c *StatusConfig) { c.Keys = KeySet{} },
 	} {
 		c := whole

@@ -33,11 +33,13 @@ type Config struct {
 	// Types are the credential types (vct) that are taken. Required.
 	Types []string
 	// Path says whether the holder of a certificate, with its path as it came (x5c, the leaf first), may issue credentials of a type, and
-	// by which name. issuer is the claim iss, or empty. Nil: nobody who signs so.
+	// by which name. issuer is the claim iss, or empty. ErrUnavailable is that nobody can say; any other error is that he may not. Nil: nobody who
+	// signs so.
 	Path func(path []*x509.Certificate, typ, issuer string, now time.Time) (name string, err error)
 	// Issuers are those who sign with keys, by their iss.
 	Issuers map[string]Issuer
-	// Status says whether a credential holds still, by its place in a status list: ErrRevoked where not; any other error is that nobody knows.
+	// Status says whether a credential holds still, by its place in a status list: ErrRevoked where not, ErrNoStatus where such a list, or
+	// place, is not taken; any other error is that nobody can say.
 	// Nil: a credential with a status is refused.
 	Status func(ctx context.Context, list string, index int) error
 	// MaxAge is how old a key binding may be; 5 min if zero.
@@ -75,8 +77,12 @@ type Issuer struct {
 	Types []string
 }
 
-// ErrRevoked says that a credential is revoked, or suspended.
-var ErrRevoked = errors.New("sdjwt: revoked")
+// What Config.Path and Config.Status answer.
+var (
+	ErrRevoked     = errors.New("sdjwt: revoked")            // or suspended
+	ErrNoStatus    = errors.New("sdjwt: a status not taken") // now and later
+	ErrUnavailable = errors.New("sdjwt: nobody can say")     // at the moment
+)
 
 // A Verifier verifies presentations. It is safe for concurrent use.
 type Verifier struct{ c Config }
@@ -181,6 +187,9 @@ func (v *Verifier) issuer(t *token, typ string, now time.Time) (string, error) {
 			return "", refuse(Untrusted, "a certificate of an issuer")
 		}
 		name, err := v.c.Path(t.path, typ, iss, now)
+		if errors.Is(err, ErrUnavailable) {
+			return "", &Error{Reason: Unavailable, Cause: err}
+		}
 		if err != nil || name == "" {
 			return "", &Error{Reason: Untrusted, Cause: err}
 		}
@@ -279,8 +288,10 @@ func (v *Verifier) status(ctx context.Context, claims map[string]any) error {
 	switch err := v.c.Status(ctx, uri, int(index)); {
 	case errors.Is(err, ErrRevoked):
 		return &Error{Reason: Revoked, Cause: err}
-	case err != nil:
+	case errors.Is(err, ErrNoStatus):
 		return &Error{Reason: NoStatus, Cause: err}
+	case err != nil:
+		return &Error{Reason: Unavailable, Cause: err}
 	}
 	return nil
 }

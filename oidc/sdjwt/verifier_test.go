@@ -206,7 +206,7 @@ func TestStatus(t *testing.T) {
 		want   Reason
 	}{
 		{"valid", statusAt("https://issuer.example.com/list", 3), nil, 0}, {"revoked", statusAt("https://issuer.example.com/list", 3), ErrRevoked, Revoked},
-		{"no answer", statusAt("https://issuer.example.com/list", 3), errors.New("time-out"), NoStatus}, {"of another kind", map[string]any{"other": 1}, nil, NoStatus},
+		{"no answer", statusAt("https://issuer.example.com/list", 3), errors.New("time-out"), Unavailable}, {"not taken", statusAt("https://issuer.example.com/list", 3), ErrNoStatus, NoStatus}, {"of another kind", map[string]any{"other": 1}, nil, NoStatus},
 		{"two kinds", map[string]any{"other": 1, "status_list": map[string]any{"uri": "https://x.example.com", "idx": 1}}, nil, NoStatus},
 		{"below zero", statusAt("https://issuer.example.com/list", -1), nil, NoStatus}, {"no list", statusAt("", 1), nil, NoStatus}, {"null", json.RawMessage("null"), nil, NoStatus},
 	} {
@@ -265,6 +265,12 @@ func TestPath(t *testing.T) {
 	if _, err := w.verifier(nil).Verify(t.Context(), w.Present(), binding); reasonOf(err) != Untrusted {
 		t.Errorf("a certificate where only keys are trusted: %v", err)
 	}
+	away := w.verifier(func(c *Config) {
+		c.Path, c.Issuers = func([]*x509.Certificate, string, string, time.Time) (string, error) { return "", ErrUnavailable }, nil
+	})
+	if _, err := away.Verify(t.Context(), w.Present(), binding); reasonOf(err) != Unavailable {
+		t.Errorf("a list of revoked certificates that nobody has: %v", err)
+	}
 	self, err := x509.CreateCertificate(rand.Reader, leaf, leaf, w.Issuer.Public(), w.Issuer)
 	if err != nil {
 		t.Fatal(err)
@@ -296,7 +302,7 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	for r := Malformed; r <= NoStatus; r++ {
+	for r := Malformed; r <= Unavailable; r++ {
 		if r.String() == "unknown" {
 			t.Errorf("reason %d has no text", r)
 		}

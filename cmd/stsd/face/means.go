@@ -202,6 +202,9 @@ func (f *Face) upstream(b *maker, k *MeansConfig) (authn.Means, error) {
 		if u.Claim == "" {
 			return nil, errors.New("identify: sub, prosante, or a type of identifier and the claim that is it")
 		}
+		if strings.Contains(u.Identify, " ") {
+			return nil, fmt.Errorf("identify: %q is no type of identifiers", u.Identify)
+		}
 		o.Identify = upstream.ByClaim(u.Claim, u.Identify)
 	}
 	for _, m := range u.Methods {

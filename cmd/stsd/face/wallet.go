@@ -105,6 +105,9 @@ func (f *Face) attestations(c *Config, o *WalletConfig, asks *wallet.Config) (*s
 	v.Types = slices.Compact(v.Types)
 	asks.Types = v.Types
 	if len(profiles) > 0 {
+		if o.Identify == "sub" { // whose: a certificate has no issuer identifier, and several issuers may stand in one profile
+			return nil, errors.New("identify: a sub is that of an issuer with keys; by a certificate, persons are named by a number")
+		}
 		if !f.shared.Verifier.Serves(certs.RoleAttestation) {
 			return nil, fmt.Errorf("issuers: no profile of trust has the role %s", certs.RoleAttestation)
 		}
@@ -139,7 +142,11 @@ func (f *Face) attests(path []*x509.Certificate, now time.Time) (certs.Identity,
 		}
 		parsed = append(parsed, one)
 	}
-	return f.shared.Verifier.Identify(certs.RoleAttestation, parsed[0], parsed[1:], now)
+	i, err := f.shared.Verifier.Identify(certs.RoleAttestation, parsed[0], parsed[1:], now)
+	if reason := certs.ReasonOf(err); reason == certs.RevocationUnknown || reason == certs.Unavailable {
+		err = fmt.Errorf("%w: %w", sdjwt.ErrUnavailable, err)
+	}
+	return i, err
 }
 
 func (f *Face) statusLists(c *Config, o *WalletConfig, profiles []string) (*sdjwt.StatusLists, error) {

@@ -6,7 +6,7 @@
 //	Means.Serve   ──▶ authn.Proof  the browser comes back to the attempt
 //
 // The wallet has no cookie of the browser, so the two meet in a transaction: a nonce, a state and a key for one answer, in a Store that all
-// replicas share. Its id is a secret of 128 bits that stands in the addresses that the wallet gets. The store knows it by its digest, and what
+// replicas share. Its id is a secret of 130 bits that stands in the addresses that the wallet gets. The store knows it by its digest, and what
 // is kept is encrypted under it: who reads the store can neither open an answer nor give one.
 //
 // # What defends against what

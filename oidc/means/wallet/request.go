@@ -3,7 +3,6 @@ package wallet
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -125,20 +124,21 @@ func write(w http.ResponseWriter, status int, value any) {
 }
 
 // Answer answers a wallet, at the address of the means: it has no cookie and is nobody yet. below is what stands behind that address.
-// It writes the answer in any case. What it returns is for the trail: an *authn.Refusal of a presentation that proves nobody, another
-// error where something is out of order here, and nil for what succeeded, and for what is nothing that a wallet sends.
-func (m *Means) Answer(w http.ResponseWriter, r *http.Request, below string) error {
+// It writes the answer in any case. What it returns is for the trail: an *authn.Refusal of a presentation that proves nobody, with the
+// ID of the attempt, another error where something is out of order here, and nil for what succeeded, and for what is nothing that a wallet
+// sends.
+func (m *Means) Answer(w http.ResponseWriter, r *http.Request, below string) (attempt string, err error) {
 	what, id, _ := strings.Cut(below, "/")
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	switch {
 	case what == "request" && (r.Method == http.MethodGet || r.Method == http.MethodPost):
-		return m.request(w, r, id)
+		return "", m.request(w, r, id)
 	case what == "response" && r.Method == http.MethodPost:
 		return m.response(w, r, id)
 	case what == "request" || what == "response":
 		w.Header().Set("Allow", map[string]string{"request": "GET, POST", "response": "POST"}[what])
 		write(w, http.StatusMethodNotAllowed, map[string]string{"error": "invalid_request"})
-		return nil
+		return "", nil
 	}
-	return m.failed(w, fmt.Errorf("%w: %.20q", errOver, what))
+	return "", m.failed(w, errOver)
 }

@@ -24,24 +24,27 @@ import (
 const maxBody = 256 << 10
 
 // response takes the answer of a wallet to a transaction (OpenID4VP 8.3.1). The first that was made for it counts, whatever it says.
-func (m *Means) response(w http.ResponseWriter, r *http.Request, id string) error {
+func (m *Means) response(w http.ResponseWriter, r *http.Request, id string) (attempt string, err error) {
 	k, err := m.read(r.Context(), id)
 	if err == nil && k.Answer != nil {
 		err = errOver
 	}
 	if err != nil {
-		return m.failed(w, err)
+		return "", m.failed(w, err)
 	}
 	said, err := k.said(r)
 	if err != nil {
-		return m.failed(w, err)
+		return "", m.failed(w, err)
 	}
 	a, err := m.judge(r.Context(), k, said)
 	var refusal *authn.Refusal
 	if errors.As(err, &refusal) {
-		a = &answer{Refused: refusal.Reason, Cause: err.Error()}
+		a = &answer{Refused: refusal.Reason}
+		if refusal.Cause != nil {
+			a.Cause = refusal.Cause.Error()
+		}
 	} else if err != nil {
-		return m.failed(w, err)
+		return k.Attempt, m.failed(w, err)
 	}
 	told := map[string]string{}
 	if k.Done != "" {
@@ -52,22 +55,18 @@ func (m *Means) response(w http.ResponseWriter, r *http.Request, id string) erro
 	}
 	k.Answer, k.Key = a, nil
 	if err := m.write(r.Context(), k); err != nil {
-		return errors.Join(m.failed(w, err), asError(refusal))
+		return k.Attempt, m.failed(w, err)
 	}
-	if refusal != nil && k.Done == "" { // the person looks at the wallet
-		write(w, http.StatusBadRequest, map[string]string{"error": "access_denied"})
-		return refusal
+	_, ended := said["error"] // which the wallet said itself, and knows: it is answered like what succeeded (OpenID4VP 8.2)
+	if refusal != nil && k.Done == "" && !ended {
+		write(w, http.StatusBadRequest, map[string]string{"error": "access_denied"}) // the person looks at the wallet
+	} else {
+		write(w, http.StatusOK, told)
 	}
-	write(w, http.StatusOK, told)
-	return asError(refusal)
-}
-
-// asError is a refusal as an error; a nil one is none.
-func asError(r *authn.Refusal) error {
-	if r == nil {
-		return nil
+	if refusal != nil {
+		return k.Attempt, refusal
 	}
-	return r
+	return k.Attempt, nil
 }
 
 // said reads what a wallet sent: an encrypted answer, or an error, which may come in the clear. errMalformed is the error for what was not made for
@@ -204,16 +203,17 @@ func texts(v any) []string {
 	return all
 }
 
-// refusalOf tells what a person may know of why a presentation was refused. That nobody can say whether a credential holds is an outage.
+// refusalOf tells what a person may know of why a presentation was refused. That nobody can say at the moment whether a credential holds is an
+// outage: the wallet may come again.
 func refusalOf(err error) error {
 	var e *sdjwt.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	switch e.Reason {
-	case sdjwt.NoStatus:
+	case sdjwt.Unavailable:
 		return fmt.Errorf("wallet: %w", err)
-	case sdjwt.BadType, sdjwt.Untrusted, sdjwt.Expired, sdjwt.Future, sdjwt.Revoked:
+	case sdjwt.BadType, sdjwt.Untrusted, sdjwt.Expired, sdjwt.Future, sdjwt.Revoked, sdjwt.NoStatus:
 		return &authn.Refusal{Reason: authn.Unsuitable, Cause: err}
 	}
 	return &authn.Refusal{Reason: authn.NotProven, Cause: err}

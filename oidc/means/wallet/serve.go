@@ -7,13 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
 	"image/png"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/boombuler/barcode"
 	"github.com/boombuler/barcode/qr"
 
 	"sceau/oidc/authn"
@@ -50,18 +51,18 @@ func (m *Means) Serve(w http.ResponseWriter, r *http.Request, a *authn.Attempt) 
 // up: the wallet led some other browser on, and here nobody would ever know its response_code.
 func (m *Means) show(w http.ResponseWriter, r *http.Request, a *authn.Attempt, o open, waiting bool) error {
 	done := a.URL + "/done"
-	if waits, err := m.waits(r.Context(), o.Here, false); err != nil {
+	if waits, err := m.waits(r.Context(), o.Here, waiting, false); err != nil {
 		return err
 	} else if !waits {
-		if o.Here, err = m.begin(r.Context(), done); err != nil {
+		if o.Here, err = m.begin(r.Context(), a.ID, done); err != nil {
 			return err
 		}
 	}
 	if m.c.OtherDevice {
-		if waits, err := m.waits(r.Context(), o.There, true); err != nil {
+		if waits, err := m.waits(r.Context(), o.There, waiting, true); err != nil {
 			return err
 		} else if !waits {
-			if o.There, err = m.begin(r.Context(), ""); err != nil {
+			if o.There, err = m.begin(r.Context(), a.ID, ""); err != nil {
 				return err
 			}
 		}
@@ -82,8 +83,9 @@ func (m *Means) show(w http.ResponseWriter, r *http.Request, a *authn.Attempt, o
 	return nil
 }
 
-// waits says whether a transaction can still be answered or, where that is of use, was and waits for its browser.
-func (m *Means) waits(ctx context.Context, id string, answered bool) (bool, error) {
+// waits says whether a transaction can still be answered or, where that is of use, was and waits for its browser. One whose time is half
+// over is not begun with, but stays where somebody is at it.
+func (m *Means) waits(ctx context.Context, id string, begun, answered bool) (bool, error) {
 	if id == "" {
 		return false, nil
 	}
@@ -91,7 +93,13 @@ func (m *Means) waits(ctx context.Context, id string, answered bool) (bool, erro
 	if errors.Is(err, errOver) {
 		return false, nil
 	}
-	return err == nil && (answered || k.Answer == nil), err
+	if err != nil {
+		return false, err
+	}
+	if k.Answer != nil {
+		return answered, nil
+	}
+	return begun || k.Until.Sub(m.c.Now()) >= m.c.Lifetime/2, nil
 }
 
 // link leads to a wallet (OpenID4VP 5.1, 5.10): where the request object is, and that the wallet may post a nonce of its own for it.
@@ -103,11 +111,11 @@ func (m *Means) link(id string) string {
 	return scheme + "?" + url.Values{"client_id": {m.clientID}, "request_uri": {m.base + "/request/" + id}, "request_uri_method": {"post"}}.Encode()
 }
 
-const codeSize = 8 // of a module, in pixels
+const codeSize = 5 // of a module, in pixels
 
 // code draws the QR code for the wallet of another device.
 func (m *Means) code(w http.ResponseWriter, r *http.Request, id string) error {
-	waits, err := m.waits(r.Context(), id, true)
+	waits, err := m.waits(r.Context(), id, true, true)
 	if err != nil {
 		return err
 	}
@@ -119,15 +127,25 @@ func (m *Means) code(w http.ResponseWriter, r *http.Request, id string) error {
 	if err != nil {
 		return fmt.Errorf("wallet: %w", err)
 	}
-	size := drawn.Bounds().Dx() * codeSize
-	if drawn, err = barcode.Scale(drawn, size, size); err != nil {
-		return fmt.Errorf("wallet: %w", err)
-	}
 	h := w.Header()
 	h.Set("Content-Type", "image/png")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	return png.Encode(w, drawn)
+	return png.Encode(w, enlarge(drawn))
+}
+
+// enlarge draws each module as a square. Two colours cost a hundredth of what a picture of all of them does, and anybody may ask for it.
+func enlarge(modules image.Image) image.Image {
+	size := modules.Bounds().Dx()
+	picture := image.NewPaletted(image.Rect(0, 0, size*codeSize, size*codeSize), color.Palette{color.White, color.Black})
+	for y := range size * codeSize {
+		for x := range size * codeSize {
+			if level, _, _, _ := modules.At(x/codeSize, y/codeSize).RGBA(); level == 0 {
+				picture.Pix[y*picture.Stride+x] = 1
+			}
+		}
+	}
+	return picture
 }
 
 // done takes the answer that a wallet gave to one of the transactions of the attempt.

@@ -9,6 +9,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -22,8 +23,8 @@ import (
 // A Store keeps transactions: by keys that hold no secret, values that are opaque. It is safe for concurrent use, shared by all replicas, and
 // what has expired is not found.
 type Store interface {
-	// Add writes a value where there is none; that there is one is an error.
-	Add(ctx context.Context, key string, value []byte, until time.Time) error
+	// Put writes a value, whatever was there.
+	Put(ctx context.Context, key string, value []byte, until time.Time) error
 	// Get returns a value, or nil where there is none.
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Swap writes a value where old stands, octet by octet, and says whether it did: of several who try at once, one does.
@@ -32,10 +33,12 @@ type Store interface {
 
 // A transaction is one question to a wallet, and its answer.
 type transaction struct {
-	Nonce string    `json:"nonce"`
-	State string    `json:"state"`
-	Key   []byte    `json:"key"` // for the answer: a scalar of P-256
-	Until time.Time `json:"until"`
+	// Attempt is what it is asked in, for the trail.
+	Attempt string    `json:"attempt"`
+	Nonce   string    `json:"nonce"`
+	State   string    `json:"state"`
+	Key     []byte    `json:"key"` // for the answer: a scalar of P-256
+	Until   time.Time `json:"until"`
 	// Done is where the browser of this device is led when there is an answer; empty for another device.
 	Done   string  `json:"done,omitempty"`
 	Answer *answer `json:"answer,omitempty"`
@@ -61,13 +64,26 @@ type kept struct {
 	old []byte
 }
 
-var goodID = regexp.MustCompile(`^[A-Z2-7]{26}$`) // as rand.Text writes 128 bits
+// An id is a slot and a secret: the place in the store, which an attempt has one of for each device, and what opens what stands there. A
+// question that is asked anew takes the place of the one before: whatever somebody answers and gives up, an attempt keeps two at most.
+var goodID = regexp.MustCompile(`^[A-Z2-7]{52}$`)
+
+const slotLength = 26
+
+var unpadded = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// slot is the place of an attempt for a device. Nobody learns of it by which attempt it is.
+func (m *Means) slot(attempt, device string) string {
+	sum := sha256.Sum256([]byte("sceau wallet slot\x00" + m.base + "\x00" + device + "\x00" + attempt))
+	return unpadded.EncodeToString(sum[:16])
+}
 
 // errOver says that there is no such transaction, or none any more.
 var errOver = errors.New("wallet: no such transaction, or it is over")
 
-// begin makes a transaction and keeps it. Its id is a secret.
-func (m *Means) begin(ctx context.Context, done string) (id string, err error) {
+// begin makes a transaction of an attempt and keeps it. done is where the browser of this device is led when it is answered; without it, it is
+// for another device. Its id is a secret.
+func (m *Means) begin(ctx context.Context, attempt, done string) (id string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", err
@@ -76,13 +92,17 @@ func (m *Means) begin(ctx context.Context, done string) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	id = rand.Text()
-	t := &transaction{Nonce: rand.Text(), State: rand.Text(), Key: scalar, Until: m.c.Now().Add(m.c.Lifetime), Done: done}
+	device := "here"
+	if done == "" {
+		device = "there"
+	}
+	id = m.slot(attempt, device) + rand.Text()
+	t := &transaction{Attempt: attempt, Nonce: rand.Text(), State: rand.Text(), Key: scalar, Until: m.c.Now().Add(m.c.Lifetime), Done: done}
 	value, err := t.seal(id)
 	if err != nil {
 		return "", err
 	}
-	if err := m.c.Store.Add(ctx, keyOf(id), value, t.Until); err != nil {
+	if err := m.c.Store.Put(ctx, keyOf(id), value, t.Until); err != nil {
 		return "", fmt.Errorf("wallet: %w", err)
 	}
 	return id, nil
@@ -135,7 +155,7 @@ func (m *Means) take(ctx context.Context, k *kept) (*answer, error) {
 }
 
 func keyOf(id string) string {
-	sum := sha256.Sum256([]byte("sceau wallet transaction\x00" + id))
+	sum := sha256.Sum256([]byte("sceau wallet transaction\x00" + id[:slotLength]))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
@@ -170,7 +190,7 @@ func (t *transaction) open(id string, value []byte) error {
 	}
 	text, err := seal.Open(nil, nil, value, nil)
 	if err != nil {
-		return errors.New("wallet: a transaction that was altered")
+		return errOver // another question stands in its place
 	}
 	return json.Unmarshal(text, t)
 }

@@ -129,8 +129,8 @@ func New(c Config) (*Means, error) {
 		return nil, errors.New("wallet: nothing says what a presentation proves")
 	case c.Lifetime < 10*time.Second || c.Lifetime > 15*time.Minute:
 		return nil, fmt.Errorf("wallet: %v is no time for which an answer is waited for (10 s to 15 min)", c.Lifetime)
-	case c.Type == "":
-		return nil, errors.New("wallet: nothing says how a person is named")
+	case c.Type == "" || strings.Contains(c.Type, " ") || slices.Contains([]string{"account", "passkey", "certificate"}, c.Type):
+		return nil, fmt.Errorf("wallet: %q is no type of identifier that an attestation is of", c.Type)
 	}
 	m := &Means{c: c, base: Address(c.Issuer, c.Name)}
 	m.c.References = slices.Clone(c.References)

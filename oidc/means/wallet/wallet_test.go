@@ -48,14 +48,11 @@ type store struct {
 	ends map[string]time.Time
 }
 
-func (s *store) Add(_ context.Context, key string, value []byte, until time.Time) error {
+func (s *store) Put(_ context.Context, key string, value []byte, until time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.down != nil {
 		return s.down
-	}
-	if s.all[key] != nil {
-		return errors.New("twice")
 	}
 	s.all[key], s.ends[key] = value, until
 	return nil
@@ -175,7 +172,10 @@ func (r *rig) answer(method, address string, form url.Values) (*httptest.Respons
 	request := httptest.NewRequest(method, address, strings.NewReader(form.Encode()))
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
-	err := r.m.Answer(w, request, below)
+	attempt, err := r.m.Answer(w, request, below)
+	if refusal := (*authn.Refusal)(nil); errors.As(err, &refusal) && attempt != "a1" {
+		r.t.Errorf("a refusal of the attempt %q", attempt)
+	}
 	return w, err
 }
 
@@ -256,6 +256,39 @@ func (r *rig) encrypt(o *request, said map[string]any, change func(*jose.Encrypt
 		change(options)
 	}
 	e, err := jose.NewEncrypter(o.Metadata.Encryptions[len(o.Metadata.Encryptions)-1], jose.Recipient{Algorithm: jose.ECDH_ES, Key: o.Metadata.Keys.Keys[0].Key, KeyID: o.Metadata.Keys.Keys[0].KeyID}, options)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	jwe, err := e.Encrypt(text)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	compact, err := jwe.CompactSerialize()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return compact
+}
+
+// encryptWith makes an answer with algorithms of the sender's choice, and encryptText one of any text.
+func (r *rig) encryptWith(o *request, said map[string]any, algorithm jose.KeyAlgorithm, encryption jose.ContentEncryption) string {
+	r.t.Helper()
+	text, err := json.Marshal(said)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.sealed(o, text, algorithm, encryption)
+}
+
+func (r *rig) encryptText(o *request, text string) string {
+	r.t.Helper()
+	return r.sealed(o, []byte(text), jose.ECDH_ES, jose.A128GCM)
+}
+
+func (r *rig) sealed(o *request, text []byte, algorithm jose.KeyAlgorithm, encryption jose.ContentEncryption) string {
+	r.t.Helper()
+	k := o.Metadata.Keys.Keys[0]
+	e, err := jose.NewEncrypter(encryption, jose.Recipient{Algorithm: algorithm, Key: k.Key, KeyID: k.KeyID}, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -434,6 +467,46 @@ func TestOtherBrowser(t *testing.T) {
 	}
 }
 
+// TestGivenUp: who answers his own questions and asks again keeps no more than who asks once.
+func TestGivenUp(t *testing.T) {
+	r := newRig(t, func(c *wallet.Config) { c.OtherDevice = true })
+	a, p := r.attempt()
+	for range 20 {
+		if _, _, err := r.serve(a, ""); err != nil {
+			t.Fatal(err)
+		}
+		o := r.ask(p.page.Link)
+		if w, err := r.answer(http.MethodPost, o.ResponseURI, url.Values{"error": {"access_denied"}, "state": {o.State}}); w.Code != http.StatusOK || reasonOf(err) != authn.Cancelled {
+			t.Fatal(w.Code, err)
+		}
+		b := *a
+		b.State = nil // another window, which knows of nothing
+		if _, _, err := r.serve(&b, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(r.store.all) != 2 {
+		t.Errorf("one attempt keeps %d", len(r.store.all))
+	}
+}
+
+// TestHalfOver: a question that ends soon is not begun with, and stays where somebody is at it.
+func TestHalfOver(t *testing.T) {
+	r := newRig(t, func(c *wallet.Config) { c.OtherDevice = true })
+	a, p := r.attempt()
+	if _, _, err := r.serve(a, ""); err != nil {
+		t.Fatal(err)
+	}
+	link := p.page.Link
+	r.now = start.Add(3 * time.Minute)
+	if _, _, err := r.serve(a, "/done"); err != nil || p.page.Link != link || !p.page.Waiting {
+		t.Error("the question of somebody who waits was changed:", err)
+	}
+	if _, _, err := r.serve(a, ""); err != nil || p.page.Link == link {
+		t.Error("two minutes are left, and it is shown:", err)
+	}
+}
+
 // TestAttacks: each alters one thing in an answer that otherwise holds.
 func TestAttacks(t *testing.T) {
 	for _, c := range []struct {
@@ -461,6 +534,10 @@ func TestAttacks(t *testing.T) {
 		}, authn.Unsuitable},
 		{"another type of credential", func(r *rig, o *request) map[string]any {
 			r.holder.Claims["vct"] = "urn:example:loyalty"
+			return r.present(o)
+		}, authn.Unsuitable},
+		{"a status that nobody takes", func(r *rig, o *request) map[string]any {
+			r.holder.Claims["status"] = map[string]any{"other": 1}
 			return r.present(o)
 		}, authn.Unsuitable},
 		{"expired", func(r *rig, o *request) map[string]any {
@@ -542,6 +619,7 @@ func TestStrangers(t *testing.T) {
 	}
 	o := r.ask(p.page.Link)
 	b, q := r.attempt()
+	b.ID = "a2"
 	if _, _, err := r.serve(b, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -565,7 +643,7 @@ func TestStrangers(t *testing.T) {
 		}
 	}
 	for address, want := range map[string]int{
-		base + "/request/AAAAAAAAAAAAAAAAAAAAAAAAAA": http.StatusNotFound, base + "/response/AAAAAAAAAAAAAAAAAAAAAAAAAA": http.StatusNotFound, base + "/request/": http.StatusNotFound,
+		base + "/request/" + strings.Repeat("A", 52): http.StatusNotFound, base + "/response/" + strings.Repeat("A", 52): http.StatusNotFound, base + "/request/": http.StatusNotFound,
 		base + "/other": http.StatusNotFound, base + "/request/../x": http.StatusNotFound,
 	} {
 		if w, err := r.answer(http.MethodPost, address, url.Values{"response": {one}}); w.Code != want || err != nil {
@@ -597,7 +675,7 @@ func TestRefusedInTheClear(t *testing.T) {
 	}
 	o := r.ask("openid4vp://authorize?" + url.Values{"client_id": {r.id()}, "request_uri": {base + "/request/" + open.There}, "request_uri_method": {"post"}}.Encode())
 	w, err := r.answer(http.MethodPost, o.ResponseURI, url.Values{"error": {"vp_formats_not_supported"}, "state": {o.State}})
-	if w.Code != http.StatusBadRequest || reasonOf(err) != authn.Unsuitable || strings.TrimSpace(w.Body.String()) != `{"error":"access_denied"}` {
+	if w.Code != http.StatusOK || reasonOf(err) != authn.Unsuitable || strings.TrimSpace(w.Body.String()) != `{}` { // OpenID4VP 8.2: it was processed
 		t.Fatal(w.Code, w.Body, err)
 	}
 	if _, _, err := r.serve(a, "/done"); reasonOf(err) != authn.Unsuitable {
@@ -607,6 +685,7 @@ func TestRefusedInTheClear(t *testing.T) {
 
 func (r *rig) id() string {
 	a, p := r.attempt()
+	a.ID = "another"
 	if _, _, err := r.serve(a, ""); err != nil {
 		r.t.Fatal(err)
 	}
@@ -683,7 +762,7 @@ func TestStore(t *testing.T) {
 		altered[len(altered)/2] ^= 1
 		r.store.all[key] = altered
 		b := *a
-		if _, proof, err := r.serve(&b, back); proof != nil || err == nil || reasonOf(err) != 0 {
+		if _, proof, err := r.serve(&b, back); proof != nil || reasonOf(err) != authn.Expired {
 			t.Error("an altered transaction:", proof, err)
 		}
 		r.store.all[key] = value
@@ -711,7 +790,7 @@ func (o outage) Verify(context.Context, string, sdjwt.Binding) (*sdjwt.Presented
 
 // TestOutage: what cannot be verified now is not answered: the wallet may come again.
 func TestOutage(t *testing.T) {
-	r := newRig(t, func(c *wallet.Config) { c.Verifier = outage{&sdjwt.Error{Reason: sdjwt.NoStatus}} })
+	r := newRig(t, func(c *wallet.Config) { c.Verifier = outage{&sdjwt.Error{Reason: sdjwt.Unavailable}} })
 	a, p := r.attempt()
 	if _, _, err := r.serve(a, ""); err != nil {
 		t.Fatal(err)
@@ -745,6 +824,7 @@ func TestConfig(t *testing.T) {
 			c.Chain = []*x509.Certificate{access(t, r.key, func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: "Access CA"} })}
 		}, "another certificate": func(c *wallet.Config) { c.Chain = []*x509.Certificate{other} }, "a scheme that runs": func(c *wallet.Config) { c.Scheme = "javascript://" }, "http links": func(c *wallet.Config) { c.Scheme = "http://" },
 		"https of nobody": func(c *wallet.Config) { c.Scheme = "https://" }, "a link with a query": func(c *wallet.Config) { c.Scheme = "https://wallet.example/?x=" },
+		"a type with an issuer": func(c *wallet.Config) { c.Type = "sub https://pid.example" }, "an account by its id": func(c *wallet.Config) { c.Type = "account" },
 		"too short": func(c *wallet.Config) { c.Lifetime = time.Second }, "too long": func(c *wallet.Config) { c.Lifetime = time.Hour },
 	} {
 		c := whole
@@ -777,7 +857,7 @@ func FuzzAnswer(f *testing.F) {
 		request := httptest.NewRequest(http.MethodPost, o.ResponseURI, strings.NewReader(body))
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()
-		if err := r.m.Answer(w, request, strings.TrimPrefix(o.ResponseURI, base+"/")); err != nil || w.Code != http.StatusBadRequest {
+		if _, err := r.m.Answer(w, request, strings.TrimPrefix(o.ResponseURI, base+"/")); err != nil || w.Code != http.StatusBadRequest {
 			t.Fatalf("%d %v", w.Code, err)
 		}
 	})
