@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,12 @@ func (f *Face) establishment(c *Config, k *Establishment, outside *http.Client, 
 		o.Means = append(o.Means, m)
 	}
 	if k.Exchange != nil {
+		// What an exchange makes is of a login that was, and would be one that outlives its logout.
+		for i := range k.Means {
+			if m := &k.Means[i]; k.Exchange.Issuer != "" && slices.Contains(m.Issuers, k.Exchange.Issuer) {
+				wrong(fmt.Sprintf("means[%d] (%s)", i, m.Name), errors.New("issuers: assertions that the exchange makes are no logins"))
+			}
+		}
 		o.Exchange, err = f.exchange(c, k.Exchange, e)
 		wrong("exchange", err)
 	}

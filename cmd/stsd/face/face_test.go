@@ -289,6 +289,7 @@ func TestWrong(t *testing.T) {
 		{"nobody asks for a certificate", `secure: {address: "127.0.0.1:0", authorities: [ca.pem]}`, "", "secure-issuer: no listener asks for a certificate"},
 		{"a listener without an address", `secure: {address: "127.0.0.1:0", authorities: [ca.pem]}`, "secure: {authorities: [ca.pem]}", "secure: authorities does not count for a listener without an address"},
 		{"no readers", `  readers: [{name: ans, token-hash: "sha256:HASH"}]`, "", "control: no readers"},
+		{"a login by what an exchange made", "kind: passkey}", "kind: assertion, role: person, issuers: [\"urn:x\"]}\n    exchange: {issuer: \"urn:x\"}", "means[1] (passkey): issuers: assertions that the exchange makes are no logins"},
 		{"attributes of assertions that nobody writes", "    means:\n", `    exchange: {certified: {"https://x": [y]}}` + "\n    means:\n", "without issuer none are"},
 		{"no connections", "control:\n", "limits: {max-connections: -1}\ncontrol:\n", "limits: max-connections: -1 is less than nothing"},
 		{"no connections of one", "control:\n", "limits: {max-per-address: -1}\ncontrol:\n", "limits: max-per-address: -1 is less than nothing"},

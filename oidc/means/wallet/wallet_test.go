@@ -633,6 +633,8 @@ func TestStrangers(t *testing.T) {
 	for name, form := range map[string]url.Values{
 		"nothing": {}, "in the clear": {"vp_token": {`{"person":["x"]}`}, "state": {o.State}}, "no JWE": {"response": {"x"}}, "to the key of another transaction": {"response": {r.encrypt(&mixed, said, nil)}},
 		"the state of another transaction": {"response": {r.encrypt(o, wrong, nil)}}, "twice": {"response": {one, one}}, "altered": {"response": {one[:len(one)-2] + "AA"}},
+		"wrapped": {"response": {r.encryptWith(o, said, jose.ECDH_ES_A256KW, jose.A256GCM)}}, "CBC": {"response": {r.encryptWith(o, said, jose.ECDH_ES, jose.A128CBC_HS256)}},
+		"two states":                 {"response": {r.encryptText(o, `{"state":"x","state":"`+o.State+`","error":"access_denied"}`)}},
 		"compressed":                 {"response": {r.encrypt(o, said, func(e *jose.EncrypterOptions) { e.Compression = jose.DEFLATE })}},
 		"a kid of ours":              {"response": {r.encrypt(o, said, func(e *jose.EncrypterOptions) { e.ExtraHeaders["kid"] = "2" })}},
 		"crit":                       {"response": {r.encrypt(o, said, func(e *jose.EncrypterOptions) { e.ExtraHeaders["crit"] = []string{"x"} })}},
