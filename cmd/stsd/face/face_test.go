@@ -235,6 +235,12 @@ func TestFace(t *testing.T) {
 		t.Error("a configuration that is wrong is taken")
 	}
 	transport.CloseIdleConnections()
+	end(t, f, ended)
+}
+
+// end ends a face that serves.
+func end(t *testing.T, f *Face, ended <-chan error) {
+	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 	defer stop()
 	if err := f.Shutdown(ctx); err != nil {

@@ -101,17 +101,7 @@ func TestPerAddressHTTP2(t *testing.T) {
 		a.Body.Close()
 	}
 	transport.CloseIdleConnections()
-	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
-	defer stop()
-	if err := f.Shutdown(ctx); err != nil {
-		t.Error(err)
-	}
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Error(err)
-	}
+	end(t, f, ended)
 }
 
 // TestLimitsReplaced: limits count from a restart on, and wrong ones are told before it.
